@@ -1,0 +1,1 @@
+"""Nouns: SQLModel tables with their constraints and no behaviour."""

@@ -1,0 +1,1 @@
+"""Steps: load, decide, act, record. One task is one retryable step over thousands of rows, never a recipient."""
