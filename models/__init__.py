@@ -1,1 +1,33 @@
-"""Nouns: SQLModel tables with their constraints and no behaviour."""
+"""Nouns: SQLModel tables with their constraints and no behaviour. Importing this imports them all, for Alembic."""
+
+from models.campaign import Campaign, CampaignExclusion, TemplateVersion
+from models.contact import Audience, AudienceMember, Contact, ContactImport, ContactState, ImportRejection
+from models.delivery import AuditEntry, Delivery, DeliveryAttempt, DeliveryFact
+from models.inbox_event import InboxEvent
+from models.sending_domain import SendingDomain, WarmupAllowance
+from models.ses_account import SesAccount
+from models.suppression import Suppression
+from models.tenant import Tenant
+
+
+__all__ = [
+    "Audience",
+    "AudienceMember",
+    "AuditEntry",
+    "Campaign",
+    "CampaignExclusion",
+    "Contact",
+    "ContactImport",
+    "ContactState",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryFact",
+    "ImportRejection",
+    "InboxEvent",
+    "SendingDomain",
+    "SesAccount",
+    "Suppression",
+    "TemplateVersion",
+    "Tenant",
+    "WarmupAllowance",
+]

@@ -1,0 +1,60 @@
+"""Settings: the environment, read once, as one frozen object. Nothing else reads the environment.
+
+Every name is `POSTHOUSE_` and the field's name in capitals (docs/configuration.md lists them). Amazon's own
+variables (`AWS_REGION`, `AWS_ENDPOINT_URL_SESV2`, ...) belong to boto3 and are left to it.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Units are in the names."""
+
+    model_config = SettingsConfigDict(env_prefix="POSTHOUSE_", frozen=True, extra="ignore")
+
+    database_url: str | None = Field(
+        None,
+        description="postgresql+psycopg://… of our database; unset, the embedded PostgreSQL is started under state_dir.",
+    )
+    state_dir: Path = Field(PROJECT / "var", description="Where the embedded database, secrets and logs live.")
+    templates_dir: Path = Field(PROJECT / "templates", description="Where `campaign create` finds templates.")
+    public_url: str = Field(
+        "http://127.0.0.1:8025", description="Base of the links in mails; https in production (RFC 8058)."
+    )
+    recipient_key_secret: SecretStr | None = Field(
+        None, description="Pepper of recipient keys; unset, made once in state_dir/secrets.json."
+    )
+    token_secrets: SecretStr | None = Field(
+        None, description="kid:hex pairs, comma-separated, newest first; unset, made once in state_dir/secrets.json."
+    )
+    critical_queue: str = Field(
+        "posthouse-critical", description="SQS queue of Send, Bounce, Complaint, Reject … events."
+    )
+    engagement_queue: str = Field(
+        "posthouse-engagement", description="SQS queue of Delivery, Open and Click events."
+    )
+    sns_topic_arns: tuple[str, ...] = Field(
+        (), description="JSON list of the only topics whose webhook posts are believed."
+    )
+    calls_in_flight: int = Field(12, ge=1, le=64, description="Concurrent SendEmail calls of one process.")
+    window_size: int = Field(48, ge=1, le=500, description="Messages whose intent is committed together.")
+    claim_size: int = Field(500, ge=1, le=5000, description="Deliveries claimed and rendered together.")
+    claim_lease_seconds: int = Field(
+        300, ge=10, description="After this a claim of a dead worker is free again."
+    )
+    call_lease_seconds: int = Field(90, ge=10, description="After this a call without an answer is in doubt.")
+    chunk_seconds: int = Field(45, ge=1, description="How long one Prefect task run of sending should last.")
+    prefect_api_url: str | None = Field(None, description="Only for links that are printed.")
+
+
+@cache
+def settings() -> Settings:
+    """Return the process's settings; tests build their own `Settings(...)`."""
+    return Settings()  # type: ignore[call-arg]  # pydantic fills the fields from the environment

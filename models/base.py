@@ -1,0 +1,61 @@
+"""Columns that every table shares. `tenant_id` stands first in every key, and foreign keys carry it along."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Identity, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+def tenant_key(*, foreign: bool = True) -> Column[int]:
+    """Return the first column of a tenant's table."""
+    keys = [ForeignKey("tenant.id")] if foreign else []
+    return Column("tenant_id", BigInteger, *keys, primary_key=True, autoincrement=False)
+
+
+def identity() -> Column[int]:
+    """Return the id of a row, unique in the whole table and the second column of its key."""
+    return Column("id", BigInteger, Identity(always=False), primary_key=True)
+
+
+def part_of_key(name: str) -> Column[int]:
+    """Return a bigint column of a composite key."""
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+def created() -> Column[datetime]:
+    """Return the time of insertion by the database's clock."""
+    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()"))
+
+
+def moment(name: str, *, required: bool = False, default: str | None = None) -> Column[datetime]:
+    """Return an aware timestamp; `default` is SQL."""
+    return Column(
+        name,
+        DateTime(timezone=True),
+        nullable=not required,
+        server_default=text(default) if default else None,
+    )
+
+
+def json_object(name: str) -> Column[Any]:
+    """Return a JSON object column that is `{}` by default."""
+    return Column(name, JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+
+
+def words(name: str, default: StrEnum | str | None = None, *, required: bool = True) -> Column[str]:
+    """Return a text column; enums are stored as their words and held by `one_of`."""
+    return Column(
+        name,
+        Text,
+        nullable=not required,
+        server_default=None if default is None else text(f"'{default}'"),
+    )
+
+
+def one_of(column: str, values: type[StrEnum] | Iterable[str], name: str) -> CheckConstraint:
+    """Return the constraint that holds a column to the words of an enum."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=name)

@@ -1,0 +1,75 @@
+"""A campaign: what to send, to whom, from when; and the template it pins."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text
+from sqlmodel import Column, Field, SQLModel
+
+from core.campaigns import CampaignState
+from core.deliveries import Policy, SkipReason
+from models.base import created, identity, json_object, moment, one_of, part_of_key, tenant_key, words
+
+
+class TemplateVersion(SQLModel, table=True):
+    """The sources of a template as they were when a campaign took them; addressed by their content."""
+
+    __tablename__ = "template_version"
+
+    tenant_id: int = Field(sa_column=tenant_key())
+    digest: str = Field(sa_column=Column("digest", Text, primary_key=True))
+    name: str = Field(sa_column=words("name"))
+    sources: dict[str, Any] = Field(sa_column=json_object("sources"))
+    created_at: datetime | None = Field(default=None, sa_column=created())
+
+
+class Campaign(SQLModel, table=True):
+    """`planned_at` is set when every person of the audience has a row: only then may the first message leave."""
+
+    __tablename__ = "campaign"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "audience_id"], ["audience.tenant_id", "audience.id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "template_digest"], ["template_version.tenant_id", "template_version.digest"]
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "sending_domain_id"], ["sending_domain.tenant_id", "sending_domain.id"]
+        ),
+        one_of("state", CampaignState, "campaign_state"),
+        one_of("policy", Policy, "campaign_policy"),
+        Index("campaign_by_state", "tenant_id", "state"),
+    )
+
+    tenant_id: int = Field(sa_column=tenant_key())
+    id: int | None = Field(default=None, sa_column=identity())
+    name: str = Field(sa_column=words("name"))
+    audience_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    sending_domain_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    template_digest: str = Field(sa_column=words("template_digest"))
+    subject: str | None = Field(default=None, sa_column=words("subject", required=False))
+    policy: Policy = Field(default=Policy.EVIDENCE, sa_column=words("policy", Policy.EVIDENCE))
+    state: CampaignState = Field(
+        default=CampaignState.DRAFT, sa_column=words("state", CampaignState.DRAFT)
+    )
+    state_reason: str = Field(default="", sa_column=words("state_reason", ""))
+    start_at: datetime | None = Field(default=None, sa_column=moment("start_at"))
+    planned_at: datetime | None = Field(default=None, sa_column=moment("planned_at"))
+    started_at: datetime | None = Field(default=None, sa_column=moment("started_at"))
+    finished_at: datetime | None = Field(default=None, sa_column=moment("finished_at"))
+    created_at: datetime | None = Field(default=None, sa_column=created())
+
+
+class CampaignExclusion(SQLModel, table=True):
+    """A contact of the audience that was left out when the campaign was planned, with the reason."""
+
+    __tablename__ = "campaign_exclusion"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"]),
+        ForeignKeyConstraint(["tenant_id", "contact_id"], ["contact.tenant_id", "contact.id"]),
+        one_of("reason", SkipReason, "campaign_exclusion_reason"),
+    )
+
+    tenant_id: int = Field(sa_column=tenant_key(foreign=False))
+    campaign_id: int = Field(sa_column=part_of_key("campaign_id"))
+    contact_id: int = Field(sa_column=part_of_key("contact_id"))
+    reason: SkipReason = Field(sa_column=words("reason"))

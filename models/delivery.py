@@ -1,0 +1,114 @@
+"""A delivery: the ledger row of one message to one person, its attempts, and the facts that SES reports of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint, text
+from sqlmodel import Column, Field, SQLModel
+
+from core.deliveries import SkipReason, State
+from models.base import created, identity, json_object, moment, one_of, tenant_key, words
+
+
+class Delivery(SQLModel, table=True):
+    """The ledger. Moved by compare-and-set only; see `core.deliveries` for the states."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        # Two contacts with one address get one mail.
+        UniqueConstraint("tenant_id", "campaign_id", "recipient_key", name="delivery_once_per_person"),
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"]),
+        ForeignKeyConstraint(["tenant_id", "contact_id"], ["contact.tenant_id", "contact.id"]),
+        one_of("state", State, "delivery_state"),
+        one_of("skip_reason", SkipReason, "delivery_skip_reason"),
+        CheckConstraint("(state = 'skipped') = (skip_reason IS NOT NULL)", name="delivery_skip_has_reason"),
+        CheckConstraint(
+            "state NOT IN ('submitting', 'in_doubt') OR attempt_id IS NOT NULL", name="delivery_call_has_attempt"
+        ),
+        # Claims walk this in order of id; only eligible rows are in it, so it stays small and hot.
+        Index(
+            "delivery_pending", "tenant_id", "campaign_id", "id", postgresql_where=text("state = 'pending'")
+        ),
+        Index(
+            "delivery_leased",
+            "tenant_id",
+            "lease_until",
+            postgresql_where=text("state IN ('claimed', 'submitting', 'in_doubt')"),
+        ),
+        Index("delivery_contact", "tenant_id", "contact_id"),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    tenant_id: int = Field(sa_column=tenant_key(foreign=False))
+    id: int | None = Field(default=None, sa_column=identity())
+    campaign_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    contact_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    recipient_key: str = Field(sa_column=words("recipient_key"))
+    state: State = Field(default=State.PENDING, sa_column=words("state", State.PENDING))
+    skip_reason: SkipReason | None = Field(default=None, sa_column=words("skip_reason", required=False))
+    not_before: datetime | None = Field(default=None, sa_column=moment("not_before"))
+    claim_token: str | None = Field(default=None, sa_column=words("claim_token", required=False))
+    lease_until: datetime | None = Field(default=None, sa_column=moment("lease_until"))
+    attempt_no: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    attempt_id: str | None = Field(default=None, sa_column=words("attempt_id", required=False))
+    submitted_at: datetime | None = Field(default=None, sa_column=moment("submitted_at"))
+    ses_message_id: str | None = Field(default=None, sa_column=words("ses_message_id", required=False))
+    outcome_code: str | None = Field(default=None, sa_column=words("outcome_code", required=False))
+    resolved_by: str | None = Field(default=None, sa_column=words("resolved_by", required=False))
+    resolved_at: datetime | None = Field(default=None, sa_column=moment("resolved_at"))
+
+
+class DeliveryAttempt(SQLModel, table=True):
+    """One call that may have happened. The row is written with the intent, and settled by what was learnt."""
+
+    __tablename__ = "delivery_attempt"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "delivery_id"], ["delivery.tenant_id", "delivery.id"]),
+        Index("delivery_attempt_of", "tenant_id", "delivery_id"),
+    )
+
+    tenant_id: int = Field(sa_column=tenant_key(foreign=False))
+    attempt_id: str = Field(sa_column=Column("attempt_id", Text, primary_key=True))
+    delivery_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    started_at: datetime = Field(sa_column=moment("started_at", required=True, default="now()"))
+    outcome: str | None = Field(default=None, sa_column=words("outcome", required=False))
+    error_code: str | None = Field(default=None, sa_column=words("error_code", required=False))
+    http_status: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
+    request_id: str | None = Field(default=None, sa_column=words("request_id", required=False))
+
+
+class DeliveryFact(SQLModel, table=True):
+    """One kind of thing that SES reported of a delivery: when first, when last, how often.
+
+    Union, minimum and maximum fold events in any order and any number to the same row.
+    """
+
+    __tablename__ = "delivery_fact"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "delivery_id"], ["delivery.tenant_id", "delivery.id"]),
+    )
+
+    tenant_id: int = Field(sa_column=tenant_key(foreign=False))
+    delivery_id: int = Field(
+        sa_column=Column("delivery_id", BigInteger, primary_key=True, autoincrement=False)
+    )
+    fact: str = Field(sa_column=Column("fact", Text, primary_key=True))
+    first_at: datetime = Field(sa_column=moment("first_at", required=True))
+    last_at: datetime = Field(sa_column=moment("last_at", required=True))
+    times: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("detail"))
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who changed what, and why."""
+
+    __tablename__ = "audit_entry"
+
+    tenant_id: int = Field(sa_column=tenant_key())
+    id: int | None = Field(default=None, sa_column=identity())
+    actor: str = Field(sa_column=words("actor"))
+    action: str = Field(sa_column=words("action"))
+    subject: str = Field(sa_column=words("subject"))
+    reason: str = Field(default="", sa_column=words("reason", ""))
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("detail"))
+    created_at: datetime | None = Field(default=None, sa_column=created())

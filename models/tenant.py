@@ -1,0 +1,32 @@
+"""A tenant: one client of the agency, its identity in mail and its state."""
+
+from datetime import datetime
+
+from sqlalchemy import Text
+from sqlmodel import Column, Field, SQLModel
+
+from core.tenants import TenantState
+from models.base import created, identity, json_object, one_of, words
+
+
+class Tenant(SQLModel, table=True):
+    """Who sends. `ses_tenant_name` and `configuration_set` are SES's own isolation of it."""
+
+    __tablename__ = "tenant"
+    __table_args__ = (one_of("state", TenantState, "tenant_state"),)
+
+    id: int | None = Field(default=None, sa_column=identity())
+    slug: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    name: str = Field(sa_column=words("name"))
+    from_name: str = Field(sa_column=words("from_name"))
+    from_address: str = Field(sa_column=words("from_address"))
+    reply_to: str = Field(sa_column=words("reply_to"))
+    postal_address: str = Field(sa_column=words("postal_address"))
+    website: str = Field(default="", sa_column=words("website", ""))
+    time_zone: str = Field(default="UTC", sa_column=words("time_zone", "UTC"))
+    state: TenantState = Field(default=TenantState.ACTIVE, sa_column=words("state", TenantState.ACTIVE))
+    state_reason: str = Field(default="", sa_column=words("state_reason", ""))
+    ses_tenant_name: str | None = Field(default=None, sa_column=words("ses_tenant_name", required=False))
+    configuration_set: str | None = Field(default=None, sa_column=words("configuration_set", required=False))
+    policies: dict[str, int] = Field(default_factory=dict, sa_column=json_object("policies"))
+    created_at: datetime | None = Field(default=None, sa_column=created())

@@ -1,0 +1,67 @@
+"""One database, one way in: `Database.begin()` is one transaction.
+
+Functions of `store` are given the session and never commit; the caller's `with` block does, once, at its end. A step
+that must commit in the middle (intent, call, record) opens several blocks, so that every commit can be seen.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlmodel import Session
+
+
+Row = Mapping[str, Any]
+
+# What a lost or restarting server raises; a caller may try the transaction again, never half of it.
+LOST_DATABASE = (OperationalError, InterfaceError)
+
+
+class Database:
+    """Our PostgreSQL. One instance per process; its pool is as large as the process has threads.
+
+    Args:
+        url: `postgresql+psycopg://…`.
+        connections: How many threads may be in a transaction at once.
+    """
+
+    def __init__(self, url: str, *, connections: int = 8) -> None:
+        self.url = url
+        self._engine = create_engine(
+            url, pool_size=connections, max_overflow=4, pool_pre_ping=True, pool_recycle=1800
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """Yield a session whose transaction commits at the end of the block, or rolls back on any exception."""
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def dispose(self) -> None:
+        """Close the pooled connections."""
+        self._engine.dispose()
+
+
+def run(session: Session, statement: str, **values: object) -> CursorResult[Any]:
+    """Execute one SQL statement with named parameters; lists become PostgreSQL arrays."""
+    result = session.connection().execute(text(statement), values)
+    assert isinstance(result, CursorResult)
+    return result
+
+
+def rows(session: Session, statement: str, **values: object) -> Sequence[Row]:
+    """Return what a query yields, as mappings."""
+    return run(session, statement, **values).mappings().all()
+
+
+def one(session: Session, statement: str, **values: object) -> Row | None:
+    """Return the first row of a query, or None."""
+    return run(session, statement, **values).mappings().first()
+
+
+def count(session: Session, statement: str, **values: object) -> int:
+    """Return how many rows a statement changed."""
+    return run(session, statement, **values).rowcount

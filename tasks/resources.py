@@ -1,0 +1,38 @@
+"""Composition root: settings become the one database, the secrets and the gateways of this process.
+
+Nothing below asks the environment. Everything is made on first use, so that a step that needs no queue opens none.
+"""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from gateways import postgres, secrets
+from gateways import settings as environment
+from gateways.secrets import Secrets
+from gateways.settings import Settings
+from store.session import Database
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the steps of one process share."""
+
+    settings: Settings
+
+    @cached_property
+    def database(self) -> Database:
+        """Our PostgreSQL, the embedded one started if it has to be."""
+        return Database(
+            postgres.database_url(self.settings), connections=self.settings.calls_in_flight + 4
+        )
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The recipient-key pepper and the token keys."""
+        return secrets.load(self.settings)
+
+
+@cache
+def resources() -> Resources:
+    """Return the process's resources; tests pass their own to the steps."""
+    return Resources(environment.settings())
