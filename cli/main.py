@@ -2,7 +2,21 @@
 
 import typer
 
-from cli import campaign, contacts, database, demo, doctor, events, hygiene, stack, suppressions, template, tenant, warmup, why
+from cli import (
+    campaign,
+    contacts,
+    database,
+    demo,
+    doctor,
+    events,
+    hygiene,
+    stack,
+    suppressions,
+    template,
+    tenant,
+    warmup,
+    why,
+)
 
 
 app = typer.Typer(

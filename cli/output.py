@@ -121,7 +121,12 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield lambda _more: None
         return
     bar = Progress(
-        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=stderr, transient=True
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
     )
     with bar:
         task = bar.add_task(what, total=total)

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
         None,
         description="postgresql+psycopg://… of our database; unset, the embedded PostgreSQL is started under state_dir.",
     )
-    state_dir: Path = Field(PROJECT / "var", description="Where the embedded database, secrets and logs live.")
+    state_dir: Path = Field(
+        PROJECT / "var", description="Where the embedded database, secrets and logs live."
+    )
     templates_dir: Path = Field(PROJECT / "templates", description="Where `campaign create` finds templates.")
     public_url: str = Field(
         "http://127.0.0.1:8025", description="Base of the links in mails; https in production (RFC 8058)."
@@ -32,7 +34,8 @@ class Settings(BaseSettings):
         None, description="Pepper of recipient keys; unset, made once in state_dir/secrets.json."
     )
     token_secrets: SecretStr | None = Field(
-        None, description="kid:hex pairs, comma-separated, newest first; unset, made once in state_dir/secrets.json."
+        None,
+        description="kid:hex pairs, comma-separated, newest first; unset, made once in state_dir/secrets.json.",
     )
     critical_queue: str = Field(
         "posthouse-critical", description="SQS queue of Send, Bounce, Complaint, Reject … events."

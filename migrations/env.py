@@ -12,7 +12,9 @@ def run() -> None:
     url = context.config.attributes.get("url") or context.get_x_argument(as_dictionary=True)["url"]
     engine = create_engine(url, poolclass=pool.NullPool)
     with engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=SQLModel.metadata, compare_server_default=True)
+        context.configure(
+            connection=connection, target_metadata=SQLModel.metadata, compare_server_default=True
+        )
         with context.begin_transaction():
             # Two machines that upgrade at once: the second waits, and finds nothing left to do.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4861)")

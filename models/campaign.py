@@ -48,9 +48,7 @@ class Campaign(SQLModel, table=True):
     template_digest: str = Field(sa_column=words("template_digest"))
     subject: str | None = Field(default=None, sa_column=words("subject", required=False))
     policy: Policy = Field(default=Policy.EVIDENCE, sa_column=words("policy", Policy.EVIDENCE))
-    state: CampaignState = Field(
-        default=CampaignState.DRAFT, sa_column=words("state", CampaignState.DRAFT)
-    )
+    state: CampaignState = Field(default=CampaignState.DRAFT, sa_column=words("state", CampaignState.DRAFT))
     state_reason: str = Field(default="", sa_column=words("state_reason", ""))
     start_at: datetime | None = Field(default=None, sa_column=moment("start_at"))
     planned_at: datetime | None = Field(default=None, sa_column=moment("planned_at"))

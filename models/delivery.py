@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Column, Field, SQLModel
 
 from core.deliveries import SkipReason, State
@@ -23,7 +32,8 @@ class Delivery(SQLModel, table=True):
         one_of("skip_reason", SkipReason, "delivery_skip_reason"),
         CheckConstraint("(state = 'skipped') = (skip_reason IS NOT NULL)", name="delivery_skip_has_reason"),
         CheckConstraint(
-            "state NOT IN ('submitting', 'in_doubt') OR attempt_id IS NOT NULL", name="delivery_call_has_attempt"
+            "state NOT IN ('submitting', 'in_doubt') OR attempt_id IS NOT NULL",
+            name="delivery_call_has_attempt",
         ),
         # Claims walk this in order of id; only eligible rows are in it, so it stays small and hot.
         Index(

@@ -18,7 +18,9 @@ class InboxEvent(SQLModel, table=True):
     __tablename__ = "inbox_event"
     __table_args__ = (
         Index(
-            "inbox_event_waiting", "id", postgresql_where=text("applied_at IS NULL AND quarantined_at IS NULL")
+            "inbox_event_waiting",
+            "id",
+            postgresql_where=text("applied_at IS NULL AND quarantined_at IS NULL"),
         ),
         Index("inbox_event_sns", "sns_message_id"),
     )

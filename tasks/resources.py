@@ -22,9 +22,7 @@ class Resources:
     @cached_property
     def database(self) -> Database:
         """Our PostgreSQL, the embedded one started if it has to be."""
-        return Database(
-            postgres.database_url(self.settings), connections=self.settings.calls_in_flight + 4
-        )
+        return Database(postgres.database_url(self.settings), connections=self.settings.calls_in_flight + 4)
 
     @cached_property
     def secrets(self) -> Secrets:

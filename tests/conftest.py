@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -58,9 +59,9 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def session(shared_database: Database) -> Iterator[Session]:
     """A transaction that is rolled back after the test."""
-    with pytest.raises(_RollBack), shared_database.begin() as session:
+    with suppress(_RollBackError), shared_database.begin() as session:
         yield session
-        raise _RollBack
+        raise _RollBackError
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +73,7 @@ def shared_database(postgres: EmbeddedPostgres, migrated: str) -> Iterator[Datab
     database.dispose()
 
 
-class _RollBack(Exception):
+class _RollBackError(Exception):
     """Ends a test's transaction without a commit."""
 
 
