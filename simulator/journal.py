@@ -1,0 +1,186 @@
+"""The accept log: one line of JSON for every message SES took, written before the caller gets to know.
+
+It is the judge of every test of delivery: the sender's books may say what they like, what stands here was sent. Hence
+it is a file, appended to in one write per message and never rewritten; and hence the only thing kept in memory is where
+each line begins.
+"""
+
+import array
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from simulator.limits import timestamp
+from simulator.message import Message
+
+
+# A tag with more values than this (say, an id for each message) identifies and does not group.
+_MOST_TAG_VALUES: Final = 200
+
+
+class Journal:
+    """The accept log.
+
+    Args:
+        path: Where; an unnamed temporary file when None. An existing log is continued.
+        bodies: A directory to write the contents of messages to, for a person to look at.
+    """
+
+    def __init__(self, path: Path | None, bodies: Path | None = None) -> None:
+        self._file = path.open("a+b", buffering=0) if path else tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # open as long as the server
+        self._bodies = bodies
+        if bodies:
+            bodies.mkdir(parents=True, exist_ok=True)
+        self._starts = array.array("Q", _line_starts(self._file.read() if self._file.seek(0) == 0 else b""))
+        self._end = self._file.seek(0, os.SEEK_END)
+        self._first = 0
+
+    def forget(self) -> None:
+        """Show nothing of what was accepted so far. The file keeps it, and numbering goes on."""
+        self._first = len(self._starts)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._starts) - self._first
+
+    def record(self, message: Message, ses_message_id: str, moment: float) -> None:
+        """Append one accepted message.
+
+        Raises:
+            OSError: It could not be written; then it must not be accepted.
+        """
+        number = len(self._starts) + 1
+        line = (
+            json.dumps(_entry(number, message, ses_message_id, moment), ensure_ascii=False).encode() + b"\n"
+        )
+        self._file.write(line)
+        self._starts.append(self._end)
+        self._end += len(line)
+        if self._bodies:
+            self._keep_body(number, message)
+
+    def _keep_body(self, number: int, message: Message) -> None:
+        parts = {"html": message.html.encode(), "txt": message.text.encode(), "eml": message.raw}
+        for suffix, data in parts.items():
+            if data and self._bodies:
+                (self._bodies / f"{number:08d}.{suffix}").write_bytes(data)
+
+    def entries(self, start: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield accepted messages, beginning with the one of this index (0 is the first since the last reset)."""
+        starts = self._starts[self._first + max(start, 0) :]
+        for begin, end in zip(starts, [*starts[1:], self._end], strict=False):
+            yield json.loads(os.pread(self._file.fileno(), end - begin, begin))
+
+    def page(self, *, tenant: str | None, campaign: str | None, since: int, limit: int) -> dict[str, Any]:
+        """Return entries that fit the filters, and the index to go on from, None at the end."""
+        found: list[dict[str, Any]] = []
+        for index, entry in enumerate(self.entries(since), start=since):
+            if len(found) == limit:
+                return {"accepted": found, "next": index}
+            if tenant in (None, entry["tenant"]) and campaign in (None, entry["tags"].get("campaign")):
+                found.append(entry)
+        return {"accepted": found, "next": None}
+
+
+def _line_starts(data: bytes) -> list[int]:
+    starts = [0]
+    starts.extend(position + 1 for position, byte in enumerate(data) if byte == 0x0A)
+    return starts[:-1]
+
+
+def _entry(number: int, message: Message, ses_message_id: str, moment: float) -> dict[str, Any]:
+    html = message.html.encode()
+    entry = {
+        "n": number,
+        "at": timestamp(moment),
+        "ses_message_id": ses_message_id,
+        "from": message.sender,
+        "to": message.recipients,
+        "subject": message.subject,
+        "tags": dict(message.tags),
+        "configuration_set": message.configuration_set,
+        "tenant": message.tenant,
+        "headers": message.headers,
+        "html_bytes": len(html),
+        "text_bytes": len(message.text.encode()),
+        "html_sha256": hashlib.sha256(html).hexdigest(),
+        "api": "bulk" if message.operation == "SendBulkEmail" else "single",
+        "invocation_id": message.invocation_id,
+    }
+    if message.missing_attribute:
+        entry["rendering_failure"] = message.missing_attribute
+    return entry
+
+
+def read_log(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries of an accept log file."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+class _Tally:
+    """Counts messages, and those beyond the first to the same recipient."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self._recipients: Counter[str] = Counter()
+
+    def add(self, recipients: Iterable[str]) -> None:
+        self.accepted += 1
+        self._recipients.update(recipient.lower() for recipient in recipients)
+
+    def as_json(self) -> dict[str, int]:
+        distinct = len(self._recipients)
+        return {
+            "accepted": self.accepted,
+            "distinct": distinct,
+            "duplicates": self._recipients.total() - distinct,
+        }
+
+
+def verdict(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what was sent twice: per campaign, messages beyond the first to the same recipient.
+
+    Returns:
+        `{"accepted", "distinct", "duplicates", "by_campaign": {campaign: the same three}}`. `distinct` counts pairs of
+        campaign and recipient; recipients are the same when they differ only in case.
+    """
+    campaigns: dict[str, _Tally] = {}
+    for entry in entries:
+        campaigns.setdefault(entry["tags"].get("campaign", ""), _Tally()).add(entry["to"])
+    by_campaign = {name: tally.as_json() for name, tally in sorted(campaigns.items())}
+    total = {
+        what: sum(counts[what] for counts in by_campaign.values())
+        for what in ("accepted", "distinct", "duplicates")
+    }
+    return {**total, "by_campaign": by_campaign}
+
+
+def summary(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the verdict and the same counts for every value of every tag that groups messages."""
+    tags: dict[str, dict[str, _Tally]] = {}
+
+    def counted() -> Iterator[Mapping[str, Any]]:
+        for entry in entries:
+            for name, value in entry["tags"].items():
+                values = tags.setdefault(name, {})
+                if value in values or len(values) <= _MOST_TAG_VALUES:
+                    values.setdefault(value, _Tally()).add(entry["to"])
+            yield entry
+
+    document = verdict(counted())
+    by_tag = {
+        name: {value: tally.as_json() for value, tally in sorted(values.items())}
+        for name, values in sorted(tags.items())
+        if len(values) <= _MOST_TAG_VALUES
+    }
+    return document | {"by_tag": by_tag}
