@@ -26,6 +26,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +49,9 @@ _PORT = 5432
 # Longer socket paths are refused by Linux (108 bytes) and macOS (104), each with its final NUL.
 _SOCKET_PATH_BYTES = 103
 
+# Recovery after a crash replays at most a checkpoint's worth of log, 1 GB.
+_START_SECONDS = 120
+
 _ACCOUNT = "posthouse-postgres"
 
 _SERVER_OPTIONS = {
@@ -61,8 +65,8 @@ _SERVER_OPTIONS = {
     "log_min_error_statement": "panic",
 }
 
-# A power cut may then corrupt the cluster; a crash of the server or of its users does not.
-_UNDURABLE_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# A power cut may then corrupt the cluster. A killed server still loses nothing: what it wrote, the system keeps.
+_UNDURABLE_OPTIONS = {"fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,11 @@ class EmbeddedPostgres:
 
     folder: Path
     socket_dir: Path
+
+    @property
+    def log(self) -> Path:
+        """Where the server writes its own log."""
+        return self.folder / "data" / "server.log"
 
     def url(self, database: str, driver: Literal["psycopg", "asyncpg"] = "psycopg") -> str:
         """Return the SQLAlchemy URL of one database."""
@@ -111,8 +120,9 @@ def ensure_running(state_dir: Path, *, durable: bool = True) -> EmbeddedPostgres
     with locked(folder / "lifecycle", fcntl.LOCK_EX):
         if folder not in _uses:
             _uses[folder] = _shared_lock(folder / "users")
-        if not _is_ready(server):
+        if not answers(server.socket_dir, _PORT):
             _start(server, durable=durable)
+        _wait_until_ready(server)
         # The guard goes into the background by itself, so this returns when it is on duty.
         guard = [sys.executable, "-I", "-S", postgres_guard.__file__, str(folder)]
         subprocess.run(guard, check=True, stdin=subprocess.DEVNULL)  # noqa: S603  # our own interpreter and file
@@ -141,12 +151,16 @@ def _refuse_a_strangers_folder(socket_dir: Path) -> None:
         )
 
 
-def _is_ready(server: EmbeddedPostgres) -> bool:
-    """Whether the server takes connections. One that still recovers is waited for by `pg_ctl`, so it counts as not."""
-    if not answers(server.socket_dir, _PORT):
-        return False
-    ready = _run("pg_isready", "--quiet", "--host", str(server.socket_dir), "--port", str(_PORT), check=False)
-    return ready.returncode == 0
+def _wait_until_ready(server: EmbeddedPostgres) -> None:
+    """Wait for a server that still recovers, because whoever started it was killed before it was ready."""
+    where = ("--host", str(server.socket_dir), "--port", str(_PORT), "--username", "postgres")
+    deadline = time.monotonic() + _START_SECONDS
+    while _run("pg_isready", "--quiet", *where, check=False).returncode:
+        if time.monotonic() > deadline:
+            raise ConfigurationError(
+                "The embedded PostgreSQL does not get ready.", hint=f"Read {server.log}."
+            )
+        time.sleep(0.1)
 
 
 def _start(server: EmbeddedPostgres, *, durable: bool) -> None:
@@ -156,17 +170,16 @@ def _start(server: EmbeddedPostgres, *, durable: bool) -> None:
         _create_cluster(data)
     if server.socket_dir != data:
         _make_private_folder(server.socket_dir)
-    _forget_foreign_process(data)
+    _forget_dead_server(server)
     options = _SERVER_OPTIONS | {"unix_socket_directories": str(server.socket_dir)}
     options |= {} if durable else _UNDURABLE_OPTIONS
-    log = data / "server.log"
     settings = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
-    where = (f"--pgdata={data}", f"--log={log}")
+    where = (f"--pgdata={data}", f"--log={server.log}")
     try:
-        _run("pg_ctl", "start", "--wait", "--timeout=120", *where, f"--options={settings}")
+        _run("pg_ctl", "start", "--wait", f"--timeout={_START_SECONDS}", *where, f"--options={settings}")
     except ConfigurationError as error:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
-        raise ConfigurationError(f"{error.message}\n{tail}", hint=f"Read {log}.") from error
+        tail = server.log.read_text(errors="replace").splitlines()[-5:] if server.log.exists() else []
+        raise ConfigurationError("\n".join([error.message, *tail]), hint=f"Read {server.log}.") from error
     _create_missing_databases(server)
 
 
@@ -187,23 +200,35 @@ def _create_missing_databases(server: EmbeddedPostgres) -> None:
         _run("createdb", *where, name)
 
 
-def _forget_foreign_process(data: Path) -> None:
-    """Remove `postmaster.pid` if its process id now belongs to something else than this server.
+def _forget_dead_server(server: EmbeddedPostgres) -> None:
+    """Remove the lock files of a server that was killed, and end what is left of its processes.
 
-    PostgreSQL itself sees through the file of a dead process, and checks that no orphan still uses its memory. It
-    cannot see through a process id that was given to another program, as happens after a container's restart.
+    PostgreSQL trusts any living process id in such a file, also one that went to another program, as happens after
+    a container's restart, and one that nobody has waited for, as happens where process 1 is not a real init.
     """
+    data = server.folder / "data"
     pid_file = data / "postmaster.pid"
     try:
-        process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-        foreign = not any(str(data) in word for word in process.cmdline())
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
         return
-    except psutil.AccessDenied:
-        # Another account's process, and the server was always started by ours.
-        foreign = True
-    if foreign:
-        pid_file.unlink()
+    if _is_server(pid, data):
+        return
+    # The files are also PostgreSQL's guard against orphans that still write, so these must be gone first.
+    orphans = [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(data)]
+    for orphan in orphans:
+        orphan.kill()
+    psutil.wait_procs(orphans, timeout=_START_SECONDS)
+    (server.socket_dir / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
+    pid_file.unlink()
+
+
+def _is_server(pid: int, data: Path) -> bool:
+    try:
+        return any(str(data) in word for word in psutil.Process(pid).cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        # Another account's process is not ours either. A zombie is a NoSuchProcess here.
+        return False
 
 
 def _run(program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
