@@ -4,20 +4,23 @@ Functions of `store` are given the session and never commit; the caller's `with`
 that must commit in the middle (intent, call, record) opens several blocks, so that every commit can be seen.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import CursorResult
+from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session
 
 
-Row = Mapping[str, Any]
+Row = RowMapping
+T = TypeVar("T")
 
-# What a lost or restarting server raises; a caller may try the transaction again, never half of it.
-LOST_DATABASE = (OperationalError, InterfaceError)
+# A lost or restarting server, a deadlock, a lock timeout: the transaction did not happen, or nobody knows.
+TRANSIENT = (OperationalError, InterfaceError)
 
 
 class Database:
@@ -39,6 +42,23 @@ class Database:
         """Yield a session whose transaction commits at the end of the block, or rolls back on any exception."""
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def repeat(self, step: Callable[[Session], T], *, tries: int = 6) -> T:
+        """Run an idempotent step in a transaction of its own, again when the database was lost or locked.
+
+        Only for steps that may have committed unseen and still be run again: compare-and-sets are, intents are not.
+
+        Raises:
+            OperationalError: The last try failed too, after about 12 seconds.
+        """
+        for attempt in range(tries - 1):
+            try:
+                with self.begin() as session:
+                    return step(session)
+            except TRANSIENT:
+                time.sleep(0.2 * 2**attempt * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
+        with self.begin() as session:
+            return step(session)
 
     def dispose(self) -> None:
         """Close the pooled connections."""

@@ -1,0 +1,108 @@
+"""Pacing: how many messages may leave now, for all workers of one SES account together.
+
+Amazon drops what comes too fast ("the message is dropped and not redelivered"), so the rate is kept on our side, by one
+row that all workers share. The rule is GCRA with additive increase and multiplicative decrease:
+
+- Each grant moves `due_at` by `granted / rate`. While `due_at` is ahead of now, nobody is granted anything.
+- A "rate exceeded" answer multiplies the rate by 0.7, at most once a second. Ten quiet seconds later it grows again, by
+  2 % of the ceiling a second.
+- The 24-hour quota is not paced but kept: nothing is granted beyond 98 % of it. Other applications share it, so
+  GetAccount's own count is taken at each refresh, and our grants are added to it in between.
+
+Terms:
+    ceiling: 90 % of the account's MaxSendRate, in recipients per second.
+    grant: messages whose intents may be committed now, in the same transaction as the grant.
+
+Invariants:
+    Over any second at most `rate + one grant` messages are granted.
+    A grant that is not used is lost, never saved: no burst follows a pause.
+
+Standards:
+    ITU-T I.371 (GCRA). Amazon SES, "Managing your sending quotas"; SES v2 GetAccount (MaxSendRate, Max24HourSend,
+    SentLast24Hours; -1 is unlimited).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+
+CEILING_SHARE: Final = 0.9
+QUOTA_SHARE: Final = 0.98
+DECREASE: Final = 0.7
+INCREASE_PER_SECOND: Final = 0.02
+QUIET_SECONDS: Final = 10.0
+SLOWEST: Final = 1.0
+GRANTS_PER_SECOND: Final = 4  # so that a window is at most a quarter of a second's worth
+QUOTA_RETRY: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An SES account in one region, as all workers see it. Rates are recipients per second."""
+
+    max_send_rate: float
+    send_rate: float
+    max_24_hour_send: float
+    sent_last_24_hours: float
+    due_at: datetime
+    slowed_at: datetime | None = None
+    blocked_until: datetime | None = None
+    blocked_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """How many may leave now, or how long to wait and why nobody may."""
+
+    count: int
+    wait: timedelta = timedelta(0)
+    held_by: str = ""  # "rate", "quota", or the reason of the block
+
+
+def ceiling(account: Account) -> float:
+    """Return the rate that is never exceeded, in recipients per second."""
+    return max(account.max_send_rate * CEILING_SHARE, SLOWEST)
+
+
+def rate(account: Account, now: datetime) -> float:
+    """Return the rate that holds now: what the last throttling left, grown by the quiet time since."""
+    if account.slowed_at is None:
+        return ceiling(account)
+    quiet = (now - account.slowed_at).total_seconds() - QUIET_SECONDS
+    grown = account.send_rate + max(quiet, 0.0) * INCREASE_PER_SECOND * ceiling(account)
+    return min(ceiling(account), max(grown, SLOWEST))
+
+
+def quota_left(account: Account) -> int | None:
+    """Return how many recipients the 24-hour quota still allows us; None when it is unlimited."""
+    if account.max_24_hour_send < 0:
+        return None
+    return max(int(account.max_24_hour_send * QUOTA_SHARE - account.sent_last_24_hours), 0)
+
+
+def reserve(account: Account, wanted: int, now: datetime) -> tuple[Grant, Account]:
+    """Grant up to `wanted` messages, and return the account as it stands after the grant."""
+    if account.blocked_until is not None and account.blocked_until > now:
+        held_by = account.blocked_reason or "blocked"
+        return Grant(count=0, wait=account.blocked_until - now, held_by=held_by), account
+    if account.due_at > now:
+        return Grant(count=0, wait=account.due_at - now, held_by="rate"), account
+    left = quota_left(account)
+    if left == 0:
+        return Grant(count=0, wait=QUOTA_RETRY, held_by="quota"), account
+    per_second = rate(account, now)
+    granted = min(wanted, max(int(per_second / GRANTS_PER_SECOND), 1), left or wanted)
+    after = replace(
+        account,
+        due_at=now + timedelta(seconds=granted / per_second),
+        sent_last_24_hours=account.sent_last_24_hours + granted,
+    )
+    return Grant(count=granted), after
+
+
+def slowed(account: Account, now: datetime) -> Account:
+    """Return the account after a "rate exceeded" answer; a second answer within a second changes nothing."""
+    if account.slowed_at is not None and now - account.slowed_at < timedelta(seconds=1):
+        return account
+    return replace(account, send_rate=max(rate(account, now) * DECREASE, SLOWEST), slowed_at=now)

@@ -1,0 +1,109 @@
+"""SES accounts: the quota and the shared rate limiter, one row for all workers of a region.
+
+The account belongs to all tenants, so these functions take a region where others take a tenant.
+"""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from core import pacing
+from core.errors import ConfigurationError
+from core.pacing import Account, Grant
+from store.session import Row, one, run
+
+
+_COLUMNS = """max_send_rate, send_rate, max_24_hour_send, sent_last_24_hours,
+              due_at, slowed_at, blocked_until, blocked_reason"""
+
+
+def refresh(
+    session: Session,
+    *,
+    region: str,
+    max_send_rate: float,
+    max_24_hour_send: float,
+    sent_last_24_hours: float,
+) -> None:
+    """Store what GetAccount said. The rate that throttling left behind is kept."""
+    run(
+        session,
+        """INSERT INTO ses_account (region, max_send_rate, send_rate, max_24_hour_send, sent_last_24_hours)
+           VALUES (:region, :max_send_rate, :max_send_rate, :max_24_hour_send, :sent_last_24_hours)
+           ON CONFLICT (region) DO UPDATE SET
+               max_send_rate = excluded.max_send_rate, max_24_hour_send = excluded.max_24_hour_send,
+               sent_last_24_hours = excluded.sent_last_24_hours, refreshed_at = now()""",
+        region=region,
+        max_send_rate=max_send_rate,
+        max_24_hour_send=max_24_hour_send,
+        sent_last_24_hours=sent_last_24_hours,
+    )
+
+
+def find(session: Session, *, region: str) -> tuple[Account, datetime]:
+    """Return the account and the database's clock.
+
+    Raises:
+        ConfigurationError: GetAccount was never asked for this region.
+    """
+    return _account(_row(session, region, lock=""), region)
+
+
+def reserve(session: Session, *, region: str, wanted: int) -> Grant:
+    """Take tokens for up to `wanted` messages, in the caller's transaction; other workers wait for its end."""
+    account, now = _account(_row(session, region, lock="FOR UPDATE"), region)
+    grant, after = pacing.reserve(account, wanted, now)
+    if grant.count:
+        _store(session, region, after)
+    return grant
+
+
+def slow_down(session: Session, *, region: str) -> None:
+    """Lower the rate after a "rate exceeded" answer."""
+    account, now = _account(_row(session, region, lock="FOR UPDATE"), region)
+    _store(session, region, pacing.slowed(account, now))
+
+
+def block(session: Session, *, region: str, seconds: float, reason: str) -> None:
+    """Let nobody send for a while, because no connection is made or the quota is used up."""
+    run(
+        session,
+        """UPDATE ses_account SET blocked_reason = :reason,
+               blocked_until = greatest(coalesce(blocked_until, now()), clock_timestamp() + :pause)
+           WHERE region = :region""",
+        region=region,
+        pause=timedelta(seconds=seconds),
+        reason=reason,
+    )
+
+
+def _row(session: Session, region: str, *, lock: str) -> Row | None:
+    return one(
+        session,
+        f"SELECT {_COLUMNS}, clock_timestamp() AS now FROM ses_account WHERE region = :region {lock}",  # noqa: S608  # our own words
+        region=region,
+    )
+
+
+def _account(row: Row | None, region: str) -> tuple[Account, datetime]:
+    if row is None:
+        raise ConfigurationError(
+            f"the SES quota of region {region} was never read",
+            hint="posthouse doctor tells whether SES answers.",
+        )
+    values = dict(row)
+    now = values.pop("now")
+    return Account(**values), now
+
+
+def _store(session: Session, region: str, account: Account) -> None:
+    run(
+        session,
+        """UPDATE ses_account SET send_rate = :send_rate, sent_last_24_hours = :sent_last_24_hours,
+               due_at = :due_at, slowed_at = :slowed_at WHERE region = :region""",
+        region=region,
+        **{
+            name: asdict(account)[name] for name in ("send_rate", "sent_last_24_hours", "due_at", "slowed_at")
+        },
+    )

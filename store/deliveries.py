@@ -1,0 +1,314 @@
+"""The ledger: claim, begin, record, reap. Every statement is a compare-and-set on state, claim or attempt.
+
+All times are the database's: leases of a worker with a wrong clock end when everybody else thinks they do. Rows are
+always taken in order of id, so that two transactions never wait for each other in a circle.
+
+See:
+    core/deliveries.py for the states and moves; docs/sending.md for what a crash at each beat leaves behind.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from core.campaigns import CampaignState
+from core.deliveries import Move, State, sources
+from core.suppression import SKIP_REASONS
+from core.tenants import TenantState
+from store.session import Row, count, one, rows, run
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery reserved for this worker, with what rendering needs."""
+
+    delivery_id: int
+    contact_id: int
+    address: str
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A committed intent: the one call that may now be made for this delivery."""
+
+    delivery_id: int
+    attempt_id: str
+
+
+def claim(
+    session: Session, *, tenant_id: int, campaign_id: int, token: str, limit: int, lease: timedelta
+) -> list[Claimed]:
+    """Reserve up to `limit` due deliveries; those that another worker is reserving are passed over."""
+    claimed = rows(
+        session,
+        """WITH due AS (
+               SELECT id FROM delivery
+               WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'
+                 AND (not_before IS NULL OR not_before <= clock_timestamp())
+               ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+           )
+           UPDATE delivery d SET state = :claimed, claim_token = :token, lease_until = clock_timestamp() + :lease
+           FROM due, contact c
+           WHERE d.tenant_id = :tenant_id AND d.id = due.id AND c.tenant_id = d.tenant_id AND c.id = d.contact_id
+           RETURNING d.id, d.contact_id, c.address, c.attributes""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        token=token,
+        limit=limit,
+        lease=lease,
+        claimed=State.CLAIMED,
+    )
+    return [Claimed(row["id"], row["contact_id"], row["address"], row["attributes"]) for row in claimed]
+
+
+def may_send(session: Session, *, tenant_id: int, campaign_id: int) -> bool:
+    """Whether the campaign is being sent and its tenant is active; asked in the transaction of every intent."""
+    row = one(
+        session,
+        """SELECT FROM campaign c JOIN tenant t ON t.id = c.tenant_id
+           WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id AND c.state = :sending AND t.state = :active
+             AND c.planned_at IS NOT NULL""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        sending=CampaignState.SENDING,
+        active=TenantState.ACTIVE,
+    )
+    return row is not None
+
+
+_SKIPPED_AS = " ".join(f"WHEN '{reason}' THEN '{skip}'" for reason, skip in SKIP_REASONS.items())
+
+
+def skip_suppressed(
+    session: Session, *, tenant_id: int, audience_id: int, token: str, delivery_ids: Sequence[int]
+) -> int:
+    """Skip the claimed deliveries whose person was suppressed after planning; return how many."""
+    return count(
+        session,
+        f"""UPDATE delivery d SET state = :skipped, skip_reason = CASE s.reason {_SKIPPED_AS} END,
+               claim_token = NULL, lease_until = NULL, resolved_by = 'policy', resolved_at = clock_timestamp()
+           FROM suppression s
+           WHERE d.tenant_id = :tenant_id AND d.id = ANY(:delivery_ids) AND d.state = 'claimed'
+             AND d.claim_token = :token AND s.tenant_id = d.tenant_id AND s.recipient_key = d.recipient_key
+             AND (s.audience_id IS NULL OR s.audience_id = :audience_id)
+             AND (s.expires_at IS NULL OR s.expires_at > now())""",  # noqa: S608  # our own enums
+        tenant_id=tenant_id,
+        audience_id=audience_id,
+        token=token,
+        delivery_ids=list(delivery_ids),
+        skipped=State.SKIPPED,
+    )
+
+
+def begin(
+    session: Session, *, tenant_id: int, token: str, attempts: Sequence[Attempt], lease: timedelta
+) -> list[Attempt]:
+    """Write the intents: from the commit on, each returned attempt may be called once. The others were lost."""
+    begun = rows(
+        session,
+        """WITH wanted AS (
+               SELECT * FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:attempt_ids AS text[]))
+                   AS w (id, attempt_id)
+           ), begun AS (
+               UPDATE delivery d SET state = :submitting, attempt_no = d.attempt_no + 1, attempt_id = w.attempt_id,
+                   submitted_at = clock_timestamp(), lease_until = clock_timestamp() + :lease
+               FROM wanted w
+               WHERE d.tenant_id = :tenant_id AND d.id = w.id AND d.state = 'claimed' AND d.claim_token = :token
+               RETURNING d.id, d.attempt_id
+           )
+           INSERT INTO delivery_attempt (tenant_id, attempt_id, delivery_id)
+           SELECT :tenant_id, attempt_id, id FROM begun RETURNING delivery_id, attempt_id""",
+        tenant_id=tenant_id,
+        token=token,
+        delivery_ids=[attempt.delivery_id for attempt in attempts],
+        attempt_ids=[attempt.attempt_id for attempt in attempts],
+        lease=lease,
+        submitting=State.SUBMITTING,
+    )
+    return [Attempt(row["delivery_id"], row["attempt_id"]) for row in begun]
+
+
+def release(session: Session, *, tenant_id: int, token: str) -> int:
+    """Give back what this claim still holds; return how many deliveries."""
+    return count(
+        session,
+        """UPDATE delivery SET state = 'pending', claim_token = NULL, lease_until = NULL
+           WHERE tenant_id = :tenant_id AND state = 'claimed' AND claim_token = :token""",
+        tenant_id=tenant_id,
+        token=token,
+    )
+
+
+def fail_claimed(
+    session: Session, *, tenant_id: int, token: str, delivery_ids: Sequence[int], code: str
+) -> int:
+    """End claimed deliveries that can never be rendered; no call was made for them."""
+    return count(
+        session,
+        """UPDATE delivery SET state = 'failed', outcome_code = :code, claim_token = NULL, lease_until = NULL,
+               resolved_by = 'policy', resolved_at = clock_timestamp()
+           WHERE tenant_id = :tenant_id AND id = ANY(:delivery_ids) AND state = 'claimed' AND claim_token = :token""",
+        tenant_id=tenant_id,
+        token=token,
+        delivery_ids=list(delivery_ids),
+        code=code,
+    )
+
+
+def record_accepted(session: Session, *, tenant_id: int, accepted: Sequence[tuple[Attempt, str]]) -> None:
+    """Record answers with a MessageId. An answer to an older attempt is evidence too: SES has the message."""
+    run(
+        session,
+        """UPDATE delivery d SET state = 'sent', ses_message_id = w.ses_message_id, claim_token = NULL,
+               lease_until = NULL, resolved_by = 'api', resolved_at = clock_timestamp()
+           FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:attempt_ids AS text[]), CAST(:message_ids AS text[]))
+               AS w (id, attempt_id, ses_message_id)
+           WHERE d.tenant_id = :tenant_id AND d.id = w.id
+             AND ((d.attempt_id = w.attempt_id AND d.state = ANY(:accepted)) OR d.state = ANY(:evidence))""",
+        tenant_id=tenant_id,
+        delivery_ids=[attempt.delivery_id for attempt, _ in accepted],
+        attempt_ids=[attempt.attempt_id for attempt, _ in accepted],
+        message_ids=[message_id for _, message_id in accepted],
+        accepted=[str(state) for state in sources(Move.ACCEPTED)],
+        evidence=[str(state) for state in sources(Move.EVIDENCE)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call that was not accepted came to. `retry_in` is how long a delivery known not sent waits."""
+
+    attempt: Attempt
+    move: Move  # REFUSED, NOT_SENT or LOST
+    code: str
+    http_status: int = 0
+    request_id: str = ""
+    retry_in: timedelta = timedelta(0)
+
+
+def record_outcomes(session: Session, *, tenant_id: int, outcomes: Sequence[Outcome]) -> int:
+    """Record calls that were not accepted, fenced by their attempts; return how many are pending again."""
+    pending = 0
+    for move, after in (
+        (Move.REFUSED, State.FAILED),
+        (Move.NOT_SENT, State.PENDING),
+        (Move.LOST, State.IN_DOUBT),
+    ):
+        group = [outcome for outcome in outcomes if outcome.move is move]
+        if group:
+            moved = _settle(session, tenant_id, group, move, after)
+            pending += moved if move is Move.NOT_SENT else 0
+    if outcomes:
+        _settle_attempts(session, tenant_id, outcomes)
+    return pending
+
+
+def _settle(session: Session, tenant_id: int, group: Sequence[Outcome], move: Move, after: State) -> int:
+    return count(
+        session,
+        """UPDATE delivery d SET state = :after, outcome_code = w.code,
+               claim_token = NULL, lease_until = CASE WHEN :after = 'in_doubt' THEN d.lease_until END,
+               not_before = CASE WHEN :after = 'pending' THEN clock_timestamp() + w.retry_in ELSE d.not_before END,
+               resolved_by = CASE WHEN :after = 'failed' THEN 'api' END,
+               resolved_at = CASE WHEN :after = 'failed' THEN clock_timestamp() END
+           FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:attempt_ids AS text[]), CAST(:codes AS text[]),
+                       CAST(:retries AS interval[])) AS w (id, attempt_id, code, retry_in)
+           WHERE d.tenant_id = :tenant_id AND d.id = w.id AND d.attempt_id = w.attempt_id
+             AND d.state = ANY(:sources)""",
+        tenant_id=tenant_id,
+        after=str(after),
+        sources=[str(state) for state in sources(move) if state is not State.CLAIMED],
+        delivery_ids=[outcome.attempt.delivery_id for outcome in group],
+        attempt_ids=[outcome.attempt.attempt_id for outcome in group],
+        codes=[outcome.code for outcome in group],
+        retries=[outcome.retry_in for outcome in group],
+    )
+
+
+def _settle_attempts(session: Session, tenant_id: int, outcomes: Sequence[Outcome]) -> None:
+    """Write down what was learnt of the calls that went wrong; of an accepted one the delivery itself tells."""
+    run(
+        session,
+        """UPDATE delivery_attempt a SET outcome = w.outcome, error_code = w.code,
+               http_status = nullif(w.status, 0), request_id = nullif(w.request_id, '')
+           FROM unnest(CAST(:attempt_ids AS text[]), CAST(:moves AS text[]), CAST(:codes AS text[]),
+                       CAST(:statuses AS int[]), CAST(:request_ids AS text[]))
+               AS w (attempt_id, outcome, code, status, request_id)
+           WHERE a.tenant_id = :tenant_id AND a.attempt_id = w.attempt_id""",
+        tenant_id=tenant_id,
+        attempt_ids=[outcome.attempt.attempt_id for outcome in outcomes],
+        moves=[str(outcome.move) for outcome in outcomes],
+        codes=[outcome.code for outcome in outcomes],
+        statuses=[outcome.http_status for outcome in outcomes],
+        request_ids=[outcome.request_id for outcome in outcomes],
+    )
+
+
+def reap(session: Session, *, tenant_id: int) -> tuple[int, int]:
+    """End the leases that are over: claims become pending, calls become doubt. Anyone may do it at any time.
+
+    Returns:
+        How many claims were freed, and how many calls are now in doubt.
+    """
+    reaped = one(
+        session,
+        """WITH over AS (
+               SELECT id, state FROM delivery
+               WHERE tenant_id = :tenant_id AND state IN ('claimed', 'submitting')
+                 AND lease_until < clock_timestamp()
+               ORDER BY id FOR UPDATE SKIP LOCKED
+           ), moved AS (
+               UPDATE delivery d SET claim_token = NULL,
+                   state = CASE over.state WHEN 'claimed' THEN 'pending' ELSE 'in_doubt' END,
+                   lease_until = CASE over.state WHEN 'claimed' THEN NULL ELSE d.lease_until END,
+                   outcome_code = CASE over.state WHEN 'submitting' THEN 'lease_over' ELSE d.outcome_code END
+               FROM over WHERE d.tenant_id = :tenant_id AND d.id = over.id RETURNING over.state
+           )
+           SELECT count(*) FILTER (WHERE state = 'claimed') AS freed,
+                  count(*) FILTER (WHERE state = 'submitting') AS doubtful FROM moved""",
+        tenant_id=tenant_id,
+    )
+    assert reaped is not None
+    return reaped["freed"], reaped["doubtful"]
+
+
+def give_up(session: Session, *, tenant_id: int, after: timedelta) -> int:
+    """End doubt that no evidence settled in time as `unconfirmed`; return how many deliveries."""
+    return count(
+        session,
+        """UPDATE delivery SET state = 'unconfirmed', lease_until = NULL, resolved_by = 'policy',
+               resolved_at = clock_timestamp()
+           WHERE tenant_id = :tenant_id AND state = 'in_doubt' AND submitted_at < clock_timestamp() - :after""",
+        tenant_id=tenant_id,
+        after=after,
+    )
+
+
+def cancel_waiting(session: Session, *, tenant_id: int, campaign_id: int) -> int:
+    """Skip everybody whose message has not begun; doubt and calls in flight are still settled."""
+    return count(
+        session,
+        """UPDATE delivery SET state = 'skipped', skip_reason = 'cancelled', claim_token = NULL, lease_until = NULL,
+               resolved_by = 'operator', resolved_at = clock_timestamp()
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state IN ('pending', 'claimed')""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+
+
+def due(session: Session, *, tenant_id: int, campaign_id: int) -> Row:
+    """Return how many deliveries are waiting, how many of them are due now, and when the next one is."""
+    row = one(
+        session,
+        """SELECT count(*) AS waiting, count(*) FILTER (WHERE not_before IS NULL OR not_before <= now()) AS due,
+                  min(not_before) AS next_at
+           FROM delivery WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+    assert row is not None
+    return row

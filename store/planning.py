@@ -1,0 +1,119 @@
+"""Planning: an audience becomes deliveries, and a stated reason for everybody who is left out.
+
+The recipient keys are uniformly distributed hashes, so an audience is cut into slices of the key space: a slice is one
+set-based statement and one transaction, two spellings of one address always fall into the same slice, and a planner
+that was killed begins again without harm.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from sqlmodel import Session
+
+from core.campaigns import CampaignState
+from core.suppression import SKIP_REASONS
+from store.session import count, one, run
+
+
+SLICE_MEMBERS = 250_000
+_KEYS = 16**8  # slices are cut at the first eight hex digits of the 128-bit key
+
+
+def slices(session: Session, *, tenant_id: int, audience_id: int) -> Iterator[tuple[str, str]]:
+    """Yield the bounds (from, below) of key slices that hold about `SLICE_MEMBERS` members each."""
+    row = one(
+        session,
+        "SELECT count(*) AS members FROM audience_member WHERE tenant_id = :tenant_id AND audience_id = :audience_id",
+        tenant_id=tenant_id,
+        audience_id=audience_id,
+    )
+    assert row is not None
+    parts = max(-(-row["members"] // SLICE_MEMBERS), 1)
+    # "g" sorts behind every hex digit.
+    edges = [*(f"{_KEYS * part // parts:08x}" for part in range(parts)), "g"]
+    yield from pairwise(edges)
+
+
+# The strongest reason wins; the order is that of `core.suppression.Reason`.
+_SUPPRESSED_AS = " ".join(f"WHEN '{reason}' THEN '{skip}'" for reason, skip in SKIP_REASONS.items())
+_STRENGTH = " ".join(f"WHEN '{reason}' THEN {rank}" for rank, reason in enumerate(SKIP_REASONS))
+
+_JUDGED = f"""
+WITH candidate AS (
+    SELECT c.id, c.recipient_key, c.state,
+           row_number() OVER (PARTITION BY c.recipient_key ORDER BY c.state = 'retired', c.id) AS nth
+    FROM audience_member m
+    JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
+    WHERE m.tenant_id = :tenant_id AND m.audience_id = :audience_id
+      AND c.recipient_key >= :key_from AND c.recipient_key < :key_below
+), suppressed AS (
+    SELECT DISTINCT ON (recipient_key) recipient_key, CASE reason {_SUPPRESSED_AS} END AS reason
+    FROM suppression
+    WHERE tenant_id = :tenant_id AND (audience_id IS NULL OR audience_id = :audience_id)
+      AND (expires_at IS NULL OR expires_at > now())
+      AND recipient_key >= :key_from AND recipient_key < :key_below
+    ORDER BY recipient_key, CASE reason {_STRENGTH} END
+), judged AS (
+    SELECT candidate.id, candidate.recipient_key,
+           CASE WHEN suppressed.reason IS NOT NULL THEN suppressed.reason
+                WHEN candidate.state = 'retired' THEN 'retired'
+                WHEN candidate.nth > 1 THEN 'duplicate' END AS reason
+    FROM candidate LEFT JOIN suppressed USING (recipient_key)
+)"""  # noqa: S608  # the only text put in is our own enums
+
+
+def plan_slice(
+    session: Session, *, tenant_id: int, campaign_id: int, audience_id: int, key_from: str, key_below: str
+) -> int:
+    """Give everybody of a slice a delivery or a reason; return how many deliveries are new.
+
+    Harmless when run again: who has a delivery gets no reason, who has a reason gets no delivery.
+    """
+    return count(
+        session,
+        f"""{_JUDGED}, excluded AS (
+            INSERT INTO campaign_exclusion (tenant_id, campaign_id, contact_id, reason)
+            SELECT :tenant_id, :campaign_id, j.id, j.reason FROM judged j
+            WHERE j.reason IS NOT NULL AND NOT EXISTS (
+                SELECT FROM delivery d WHERE d.tenant_id = :tenant_id AND d.campaign_id = :campaign_id
+                    AND d.recipient_key = j.recipient_key AND d.contact_id = j.id)
+            ON CONFLICT DO NOTHING
+        )
+        INSERT INTO delivery (tenant_id, campaign_id, contact_id, recipient_key)
+        SELECT :tenant_id, :campaign_id, j.id, j.recipient_key FROM judged j
+        WHERE j.reason IS NULL AND NOT EXISTS (
+            SELECT FROM campaign_exclusion e WHERE e.tenant_id = :tenant_id
+                AND e.campaign_id = :campaign_id AND e.contact_id = j.id)
+        ORDER BY j.recipient_key
+        ON CONFLICT DO NOTHING""",  # noqa: S608  # see above
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        audience_id=audience_id,
+        key_from=key_from,
+        key_below=key_below,
+    )
+
+
+def preview(session: Session, *, tenant_id: int, audience_id: int) -> dict[str | None, int]:
+    """Count, without changing anything, who would be left out and why; the key None holds who would be sent to."""
+    found = run(
+        session,
+        f"{_JUDGED} SELECT reason, count(*) AS people FROM judged GROUP BY reason",  # noqa: S608  # see above
+        tenant_id=tenant_id,
+        audience_id=audience_id,
+        key_from="0",
+        key_below="g",
+    )
+    return {row.reason: row.people for row in found}
+
+
+def finish_plan(session: Session, *, tenant_id: int, campaign_id: int) -> None:
+    """Mark the plan as complete: from now on the campaign's messages may leave."""
+    run(
+        session,
+        """UPDATE campaign SET planned_at = now(), started_at = coalesce(started_at, now())
+           WHERE tenant_id = :tenant_id AND id = :campaign_id AND planned_at IS NULL AND state = :sending""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        sending=CampaignState.SENDING,
+    )

@@ -1,0 +1,265 @@
+"""Sending domains: their rung, and the allowances of their days."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from core import warmup
+from core.errors import NotFoundError
+from core.warmup import DayReport, Decision
+from store.session import Row, one, rows, run
+
+
+# Until caps are kept per group of mailbox providers, one allowance holds for all of them.
+ALL_PROVIDERS = "all"
+UNDECIDED = "rung"  # the rule of a day that began before yesterday was judged
+UNLIMITED = 2**62  # the allowance of the day on which a domain became warm
+
+
+def add(session: Session, *, tenant_id: int, domain: str, rung: int | None, started_on: date | None) -> int:
+    """Store a sending domain and return its id; one that exists keeps its rung."""
+    row = one(
+        session,
+        """INSERT INTO sending_domain (tenant_id, domain, rung, warmup_started_on)
+           VALUES (:tenant_id, :domain, :rung, :started_on)
+           ON CONFLICT (tenant_id, domain) DO UPDATE SET domain = excluded.domain RETURNING id""",
+        tenant_id=tenant_id,
+        domain=domain,
+        rung=rung,
+        started_on=started_on,
+    )
+    assert row is not None
+    return int(row["id"])
+
+
+def of_tenant(session: Session, *, tenant_id: int) -> Sequence[Row]:
+    """Return the tenant's sending domains: id, domain, rung, warmup_started_on."""
+    return rows(
+        session,
+        """SELECT id, domain, rung, warmup_started_on FROM sending_domain
+           WHERE tenant_id = :tenant_id ORDER BY domain""",
+        tenant_id=tenant_id,
+    )
+
+
+def by_name(session: Session, *, tenant_id: int, domain: str) -> Row:
+    """Return a sending domain: id, domain, rung.
+
+    Raises:
+        NotFoundError: The tenant has no such sending domain.
+    """
+    row = one(
+        session,
+        "SELECT id, domain, rung FROM sending_domain WHERE tenant_id = :tenant_id AND domain = :domain",
+        tenant_id=tenant_id,
+        domain=domain,
+    )
+    if row is None:
+        raise NotFoundError(
+            f"{domain} is not a sending domain of this tenant", hint="posthouse warmup show TENANT"
+        )
+    return row
+
+
+def local_now(session: Session, *, tenant_id: int) -> datetime:
+    """Return the database's clock on the tenant's wall, naive: its date is the day of an allowance."""
+    row = one(
+        session,
+        "SELECT clock_timestamp() AT TIME ZONE time_zone AS now FROM tenant WHERE id = :tenant_id",
+        tenant_id=tenant_id,
+    )
+    assert row is not None
+    now: datetime = row["now"]
+    return now
+
+
+def open_day(session: Session, *, tenant_id: int, sending_domain_id: int) -> None:
+    """Make today's allowance from the domain's rung, if the domain is not warm and there is none yet."""
+    domain = one(
+        session,
+        "SELECT rung FROM sending_domain WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+    )
+    assert domain is not None
+    allowance = warmup.allowance(domain["rung"])
+    if allowance is None:
+        return
+    run(
+        session,
+        """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule)
+           VALUES (:tenant_id, :sending_domain_id, :day, :provider, :allowance, :undecided)
+           ON CONFLICT DO NOTHING""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=local_now(session, tenant_id=tenant_id).date(),
+        provider=ALL_PROVIDERS,
+        allowance=allowance,
+        undecided=UNDECIDED,
+    )
+
+
+def left_today(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
+    """Return how many messages today's allowance still admits; None when no allowance holds the domain."""
+    row = one(
+        session,
+        """SELECT allowance - used AS left FROM warmup_allowance
+           WHERE tenant_id = :tenant_id AND sending_domain_id = :sending_domain_id AND on_day = :day
+             AND provider = :provider""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=local_now(session, tenant_id=tenant_id).date(),
+        provider=ALL_PROVIDERS,
+    )
+    return None if row is None else int(row["left"])
+
+
+def take(session: Session, *, tenant_id: int, sending_domain_id: int, day: date, wanted: int) -> int | None:
+    """Take up to `wanted` tokens of the day's allowance, in the caller's transaction; return how many were had.
+
+    None means that the day has no allowance: the domain is warm, or nobody has opened the day.
+    """
+    row = one(
+        session,
+        """UPDATE warmup_allowance w SET used = w.used + least(:wanted, w.allowance - w.used)
+           FROM (SELECT used FROM warmup_allowance WHERE tenant_id = :tenant_id
+                 AND sending_domain_id = :sending_domain_id AND on_day = :day AND provider = :provider
+                 FOR UPDATE) AS before
+           WHERE w.tenant_id = :tenant_id AND w.sending_domain_id = :sending_domain_id AND w.on_day = :day
+             AND w.provider = :provider
+           RETURNING w.used - before.used AS taken""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=day,
+        wanted=wanted,
+        provider=ALL_PROVIDERS,
+    )
+    return int(row["taken"]) if row else None
+
+
+def give_back(session: Session, *, tenant_id: int, sending_domain_id: int, day: date, tokens: int) -> None:
+    """Return tokens of messages that are proven unsent. A message in doubt keeps its token."""
+    if tokens:
+        run(
+            session,
+            """UPDATE warmup_allowance SET used = used - :tokens WHERE tenant_id = :tenant_id
+               AND sending_domain_id = :sending_domain_id AND on_day = :day AND provider = :provider""",
+            tenant_id=tenant_id,
+            sending_domain_id=sending_domain_id,
+            day=day,
+            tokens=tokens,
+            provider=ALL_PROVIDERS,
+        )
+
+
+def day_report(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> DayReport | None:
+    """Return what became of one day's messages; None when the day had no allowance."""
+    row = one(
+        session,
+        """WITH day AS (
+               SELECT allowance, (on_day::timestamp AT TIME ZONE t.time_zone) AS begins,
+                      ((on_day + 1)::timestamp AT TIME ZONE t.time_zone) AS ends
+               FROM warmup_allowance w JOIN tenant t ON t.id = w.tenant_id
+               WHERE w.tenant_id = :tenant_id AND w.sending_domain_id = :sending_domain_id
+                 AND w.on_day = :day AND w.provider = :provider
+           ), accepted AS (
+               SELECT d.id FROM day, delivery d JOIN campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
+               WHERE d.tenant_id = :tenant_id AND c.sending_domain_id = :sending_domain_id
+                 AND d.state IN ('sent', 'unconfirmed') AND d.submitted_at >= day.begins AND d.submitted_at < day.ends
+           )
+           SELECT (SELECT allowance FROM day) AS allowance, (SELECT count(*) FROM accepted) AS accepted,
+                  count(*) FILTER (WHERE f.fact = 'delivery') AS delivered,
+                  count(*) FILTER (WHERE f.fact = 'bounce_permanent') AS hard_bounced,
+                  count(*) FILTER (WHERE f.fact = 'delay') AS delayed,
+                  count(*) FILTER (WHERE f.fact = 'complaint') AS complained
+           FROM accepted LEFT JOIN delivery_fact f ON f.tenant_id = :tenant_id AND f.delivery_id = accepted.id""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=day,
+        provider=ALL_PROVIDERS,
+    )
+    return None if row is None or row["allowance"] is None else DayReport(**row)
+
+
+def climb(
+    session: Session,
+    *,
+    tenant_id: int,
+    sending_domain_id: int,
+    day: date,
+    decision: Decision,
+    evidence: dict[str, Any],
+) -> None:
+    """Put the domain on the decided rung and give `day` its allowance, with the rule and the evidence beside it.
+
+    A day that began on yesterday's rung is raised or lowered, never below what it has used. A day is decided once.
+    """
+    run(
+        session,
+        "UPDATE sending_domain SET rung = :rung WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        rung=decision.rung,
+    )
+    allowance = warmup.allowance(decision.rung)
+    run(
+        session,
+        """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule, evidence)
+           VALUES (:tenant_id, :sending_domain_id, :day, :provider, :allowance, :rule, CAST(:evidence AS jsonb))
+           ON CONFLICT (tenant_id, sending_domain_id, on_day, provider) DO UPDATE
+           SET allowance = greatest(excluded.allowance, warmup_allowance.used), rule = excluded.rule,
+               evidence = excluded.evidence
+           WHERE warmup_allowance.rule = :undecided""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=day,
+        provider=ALL_PROVIDERS,
+        allowance=UNLIMITED if allowance is None else allowance,
+        rule=decision.rule,
+        evidence=json.dumps(evidence),
+        undecided=UNDECIDED,
+    )
+
+
+def is_decided(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> bool:
+    """Whether the day's allowance was decided already."""
+    row = one(
+        session,
+        """SELECT rule FROM warmup_allowance WHERE tenant_id = :tenant_id AND on_day = :day
+           AND sending_domain_id = :sending_domain_id AND provider = :provider""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=day,
+        provider=ALL_PROVIDERS,
+    )
+    return row is not None and row["rule"] != UNDECIDED
+
+
+def last_day_before(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> date | None:
+    """Return the newest day before `day` that had an allowance."""
+    row = one(
+        session,
+        """SELECT max(on_day) AS last FROM warmup_allowance WHERE tenant_id = :tenant_id
+           AND sending_domain_id = :sending_domain_id AND on_day < :day""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=day,
+    )
+    last: date | None = row["last"] if row else None
+    return last
+
+
+def days(session: Session, *, tenant_id: int, sending_domain_id: int, limit: int = 30) -> Sequence[Row]:
+    """Return the newest days first: on_day, provider, allowance, used, rule, evidence."""
+    return rows(
+        session,
+        """SELECT on_day, provider, allowance, used, rule, evidence FROM warmup_allowance
+           WHERE tenant_id = :tenant_id AND sending_domain_id = :sending_domain_id
+           ORDER BY on_day DESC, provider LIMIT :limit""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        limit=limit,
+    )
