@@ -6,7 +6,7 @@ Standards:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.rendering import Content
 
@@ -23,6 +23,10 @@ class Message:
     tags: Mapping[str, str] = field(default_factory=dict)
     configuration_set: str | None = None
     ses_tenant_name: str | None = None
+
+    def tagged(self, tags: Mapping[str, str]) -> "Message":
+        """Return the message with the tags of one attempt."""
+        return replace(self, tags=tags)
 
 
 def tags_for(*, tenant: str, campaign_id: int, delivery_id: int, attempt_id: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
 from core.campaigns import CampaignState
@@ -24,7 +24,12 @@ class TemplateVersion(SQLModel, table=True):
 
 
 class Campaign(SQLModel, table=True):
-    """`planned_at` is set when every person of the audience has a row: only then may the first message leave."""
+    """What to send, to whom, from when.
+
+    `planned_at` is set when every person of the audience has a row: only then may the first message leave. `resume_at`
+    is when dispatch looks at a campaign again that ran out of allowance or quota. `origin` names the flow run that
+    created it, so that a run which starts over finds its own campaign.
+    """
 
     __tablename__ = "campaign"
     __table_args__ = (
@@ -38,6 +43,7 @@ class Campaign(SQLModel, table=True):
         one_of("state", CampaignState, "campaign_state"),
         one_of("policy", Policy, "campaign_policy"),
         Index("campaign_by_state", "tenant_id", "state"),
+        UniqueConstraint("tenant_id", "origin"),
     )
 
     tenant_id: int = Field(sa_column=tenant_key())
@@ -50,7 +56,9 @@ class Campaign(SQLModel, table=True):
     policy: Policy = Field(default=Policy.EVIDENCE, sa_column=words("policy", Policy.EVIDENCE))
     state: CampaignState = Field(default=CampaignState.DRAFT, sa_column=words("state", CampaignState.DRAFT))
     state_reason: str = Field(default="", sa_column=words("state_reason", ""))
+    origin: str | None = Field(default=None, sa_column=words("origin", required=False))
     start_at: datetime | None = Field(default=None, sa_column=moment("start_at"))
+    resume_at: datetime | None = Field(default=None, sa_column=moment("resume_at"))
     planned_at: datetime | None = Field(default=None, sa_column=moment("planned_at"))
     started_at: datetime | None = Field(default=None, sa_column=moment("started_at"))
     finished_at: datetime | None = Field(default=None, sa_column=moment("finished_at"))

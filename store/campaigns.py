@@ -1,7 +1,7 @@
 """Campaigns: create, find, move between states, and count how they stand."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
@@ -151,24 +151,57 @@ def status(session: Session, *, tenant_id: int, campaign_id: int) -> Status:
 
 
 def ready(session: Session, *, tenant_id: int) -> Sequence[Row]:
-    """Return the campaigns that dispatch should start or carry on: id, name, tries.
+    """Return the campaigns that dispatch should start or carry on: id and name.
 
-    A scheduled one is ready from its `start_at`. One that is being sent is ready while a delivery is due, or when
-    its plan is not complete: whoever was working on it may be dead, and if not, two runs are harmless.
+    A scheduled one is ready from its `start_at`. One that is being sent is ready when its plan is not complete or a
+    delivery is due, nobody holds a live lease on any of its deliveries, and its `resume_at` has come.
     """
     return rows(
         session,
-        """SELECT c.id, c.name, (SELECT count(*) FROM delivery d WHERE d.tenant_id = c.tenant_id
-                   AND d.campaign_id = c.id AND d.state NOT IN ('pending', 'claimed')) AS moved
-           FROM campaign c JOIN tenant t ON t.id = c.tenant_id
+        """SELECT c.id, c.name FROM campaign c JOIN tenant t ON t.id = c.tenant_id
            WHERE c.tenant_id = :tenant_id AND t.state = 'active' AND (
                (c.state = 'scheduled' AND c.start_at <= now())
-               OR (c.state = 'sending' AND (c.planned_at IS NULL OR EXISTS (
-                   SELECT FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
-                     AND d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= now())))))
+               OR (c.state = 'sending' AND (c.resume_at IS NULL OR c.resume_at <= now())
+                   AND NOT EXISTS (
+                       SELECT FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
+                         AND d.state IN ('claimed', 'submitting') AND d.lease_until > now())
+                   AND (c.planned_at IS NULL OR EXISTS (
+                       SELECT FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
+                         AND d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= now())))))
            ORDER BY c.id""",
         tenant_id=tenant_id,
     )
+
+
+def wait_until_tomorrow(session: Session, *, tenant_id: int, campaign_id: int) -> None:
+    """Let dispatch look at the campaign again when the tenant's next day begins."""
+    run(
+        session,
+        """UPDATE campaign c SET resume_at =
+               (date_trunc('day', now() AT TIME ZONE t.time_zone) + interval '1 day') AT TIME ZONE t.time_zone
+           FROM tenant t WHERE t.id = c.tenant_id AND c.tenant_id = :tenant_id AND c.id = :campaign_id""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+
+
+def wait_for(session: Session, *, tenant_id: int, campaign_id: int, pause: timedelta) -> None:
+    """Let dispatch look at the campaign again after a pause; one of zero means at once."""
+    run(
+        session,
+        """UPDATE campaign SET resume_at = CASE WHEN :pause > interval '0' THEN now() + :pause END
+           WHERE tenant_id = :tenant_id AND id = :campaign_id""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        pause=pause,
+    )
+
+
+def by_origin(session: Session, *, tenant_id: int, origin: str) -> int | None:
+    """Return the id of the campaign that a flow run created before it was started over."""
+    return session.exec(
+        select(Campaign.id).where(Campaign.tenant_id == tenant_id, Campaign.origin == origin)
+    ).first()
 
 
 def open_ones(session: Session, *, tenant_id: int) -> Sequence[int]:

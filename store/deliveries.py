@@ -85,9 +85,9 @@ _SKIPPED_AS = " ".join(f"WHEN '{reason}' THEN '{skip}'" for reason, skip in SKIP
 
 def skip_suppressed(
     session: Session, *, tenant_id: int, audience_id: int, token: str, delivery_ids: Sequence[int]
-) -> int:
-    """Skip the claimed deliveries whose person was suppressed after planning; return how many."""
-    return count(
+) -> set[int]:
+    """Skip the claimed deliveries whose person was suppressed after planning; return their ids."""
+    skipped = rows(
         session,
         f"""UPDATE delivery d SET state = :skipped, skip_reason = CASE s.reason {_SKIPPED_AS} END,
                claim_token = NULL, lease_until = NULL, resolved_by = 'policy', resolved_at = clock_timestamp()
@@ -95,13 +95,15 @@ def skip_suppressed(
            WHERE d.tenant_id = :tenant_id AND d.id = ANY(:delivery_ids) AND d.state = 'claimed'
              AND d.claim_token = :token AND s.tenant_id = d.tenant_id AND s.recipient_key = d.recipient_key
              AND (s.audience_id IS NULL OR s.audience_id = :audience_id)
-             AND (s.expires_at IS NULL OR s.expires_at > now())""",  # noqa: S608  # our own enums
+             AND (s.expires_at IS NULL OR s.expires_at > now())
+           RETURNING d.id""",  # noqa: S608  # our own enums
         tenant_id=tenant_id,
         audience_id=audience_id,
         token=token,
         delivery_ids=list(delivery_ids),
         skipped=State.SKIPPED,
     )
+    return {row["id"] for row in skipped}
 
 
 def begin(

@@ -117,6 +117,20 @@ def left_today(session: Session, *, tenant_id: int, sending_domain_id: int) -> i
     return None if row is None else int(row["left"])
 
 
+def left_or_allowed(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
+    """Return what is left of today, or what the rung would allow on a day that nobody has opened yet."""
+    left = left_today(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id)
+    if left is not None:
+        return left
+    row = one(
+        session,
+        "SELECT rung FROM sending_domain WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+    )
+    return warmup.allowance(row["rung"]) if row else None
+
+
 def take(session: Session, *, tenant_id: int, sending_domain_id: int, day: date, wanted: int) -> int | None:
     """Take up to `wanted` tokens of the day's allowance, in the caller's transaction; return how many were had.
 
@@ -219,7 +233,7 @@ def climb(
         provider=ALL_PROVIDERS,
         allowance=UNLIMITED if allowance is None else allowance,
         rule=decision.rule,
-        evidence=json.dumps(evidence),
+        evidence=json.dumps(evidence, default=str),
         undecided=UNDECIDED,
     )
 

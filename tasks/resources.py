@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from gateways import postgres, secrets
 from gateways import settings as environment
 from gateways.secrets import Secrets
+from gateways.ses import Ses
 from gateways.settings import Settings
 from store.session import Database
 
@@ -28,6 +29,11 @@ class Resources:
     def secrets(self) -> Secrets:
         """The recipient-key pepper and the token keys."""
         return secrets.load(self.settings)
+
+    @cached_property
+    def ses(self) -> Ses:
+        """Amazon SES, or the simulator in its place."""
+        return Ses(calls_in_flight=self.settings.calls_in_flight)
 
 
 @cache

@@ -144,7 +144,9 @@ def upgrade() -> None:
     sa.Column('policy', sa.Text(), server_default=sa.text("'evidence'"), nullable=False),
     sa.Column('state', sa.Text(), server_default=sa.text("'draft'"), nullable=False),
     sa.Column('state_reason', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('origin', sa.Text(), nullable=True),
     sa.Column('start_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('resume_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('planned_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
@@ -155,7 +157,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['tenant_id', 'sending_domain_id'], ['sending_domain.tenant_id', 'sending_domain.id'], ),
     sa.ForeignKeyConstraint(['tenant_id', 'template_digest'], ['template_version.tenant_id', 'template_version.digest'], ),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], ),
-    sa.PrimaryKeyConstraint('tenant_id', 'id')
+    sa.PrimaryKeyConstraint('tenant_id', 'id'),
+    sa.UniqueConstraint('tenant_id', 'origin')
     )
     op.create_index('campaign_by_state', 'campaign', ['tenant_id', 'state'], unique=False)
     op.create_table('contact_import',

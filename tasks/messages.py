@@ -1,0 +1,95 @@
+"""Messages: a campaign and a claimed delivery become what SES is handed, but for the tags of the attempt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core import headers, unsubscribe
+from core.message import Message
+from core.rendering import CompiledTemplate, compile_template, context_for
+from core.unsubscribe import Claim, Purpose
+from models import Campaign, Tenant
+from store import campaigns, tenants
+from store.deliveries import Claimed
+from tasks.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all messages of a campaign share."""
+
+    tenant: Tenant
+    campaign: Campaign
+    template: CompiledTemplate
+    from_header: str
+
+    @property
+    def tenant_id(self) -> int:
+        """Return the id that every query takes."""
+        assert self.tenant.id is not None
+        return self.tenant.id
+
+    @property
+    def campaign_id(self) -> int:
+        """Return the campaign's id."""
+        assert self.campaign.id is not None
+        return self.campaign.id
+
+
+def load_job(resources: Resources, campaign_id: int) -> Job:
+    """Return a campaign with its tenant and its compiled template.
+
+    Raises:
+        NotFoundError: There is no such campaign.
+        TemplateError: The pinned template does not compile.
+    """
+    with resources.database.begin() as session:
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        tenant = tenants.by_id(session, tenant_id=tenant_id)
+        campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
+        sources = campaigns.template(session, tenant_id=tenant_id, digest=campaign.template_digest)
+    from_header = headers.from_header(tenant.from_name, tenant.from_address)
+    return Job(tenant, campaign, compile_template(sources), from_header)
+
+
+def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:
+    """Render one delivery's message.
+
+    Raises:
+        TemplateError: The template and this contact's data do not fit.
+        InputError: A header of the result is not one (`header_invalid`).
+    """
+    url = unsubscribe_url(resources, tenant_id=job.tenant_id, delivery_id=delivery.delivery_id)
+    return Message(
+        from_header=job.from_header,
+        reply_to=job.tenant.reply_to,
+        recipient=delivery.address,
+        content=job.template.render(context(job, delivery.address, delivery.attributes, url)),
+        headers=headers.list_headers(url),
+        configuration_set=job.tenant.configuration_set,
+        ses_tenant_name=job.tenant.ses_tenant_name,
+    )
+
+
+def context(job: Job, address: str, attributes: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """Return what a template sees of one contact."""
+    tenant = job.tenant
+    return context_for(
+        contact={**attributes, "email": address},
+        tenant={
+            "name": tenant.name,
+            "postal_address": tenant.postal_address,
+            "from_address": tenant.from_address,
+            "reply_to": tenant.reply_to,
+            "website": tenant.website,
+        },
+        campaign={"name": job.campaign.name},
+        unsubscribe_url=url,
+    )
+
+
+def unsubscribe_url(resources: Resources, *, tenant_id: int, delivery_id: int) -> str:
+    """Return the link of RFC 8058 for one delivery; it names nobody."""
+    claim = Claim(tenant_id=tenant_id, delivery_id=delivery_id, purpose=Purpose.UNSUBSCRIBE)
+    token = unsubscribe.sign(claim, resources.secrets.token_keys[0])
+    return f"{resources.settings.public_url}/u/{token}"

@@ -1,0 +1,317 @@
+"""Sending: one campaign's messages, in the three beats intent, call, record.
+
+    claim     some hundred deliveries are reserved and rendered, outside any transaction
+    intent    one transaction: rate, campaign and tenant state, suppressions, allowance, and the attempt ids
+    call      up to `calls_in_flight` at once, each exactly once, none after its deadline
+    record    one transaction, fenced by the attempt ids
+
+Whatever kills this process at whatever point leaves rows that somebody else carries on: see docs/sending.md. This
+module knows no Prefect; `tasks/campaigns.py` makes steps of it, the command line calls it directly.
+"""
+
+import random
+import secrets
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import islice
+from typing import Final
+
+from sqlmodel import Session
+
+from core import outcomes, pacing
+from core.campaigns import CampaignState
+from core.deliveries import Move
+from core.errors import InputError, SendingError, TemplateError
+from core.message import Message, tags_for
+from core.runs import Ending, Tally
+from store import accounts, campaigns, deliveries, sending_domains
+from store.deliveries import Attempt, Claimed, Outcome
+from tasks.messages import Job, load_job, message_for
+from tasks.resources import Resources
+
+
+CALL_DEADLINE_SHARE: Final = 0.7  # of the lease; the rest is for the answer and the clock
+PATIENCE: Final = timedelta(seconds=5)  # a wait for the rate is slept out, a longer one ends the stretch
+
+
+@contextmanager
+def sender(resources: Resources, campaign_id: int) -> Iterator["Sender"]:
+    """Yield a sender for a campaign, with its own threads for the calls."""
+    with ThreadPoolExecutor(resources.settings.calls_in_flight, thread_name_prefix="ses") as pool:
+        yield Sender(resources, load_job(resources, campaign_id), pool)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A claimed delivery whose message only lacks the tags of its attempt."""
+
+    delivery_id: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Attempts whose intents are committed: each is called once, none after the deadline."""
+
+    calls: Sequence[tuple[Attempt, Message]]
+    day: date
+    deadline: float
+
+
+class _Stop(Exception):  # noqa: N818  # not an error: it carries how the stretch ends
+    """Ends a stretch; the transaction that it is raised in changes nothing."""
+
+    def __init__(self, ending: Ending, *, wait: timedelta = timedelta(0), reason: str = "") -> None:
+        super().__init__(reason)
+        self.ending, self.wait, self.reason = ending, wait, reason
+
+
+class Sender:
+    """Sends one campaign in one process. Any number of them may work on the same campaign at once."""
+
+    def __init__(self, resources: Resources, job: Job, pool: ThreadPoolExecutor) -> None:
+        self._resources = resources
+        self._settings = resources.settings
+        self._database = resources.database
+        self._ses = resources.ses
+        self._job = job
+        self._pool = pool
+        self._windows_unreachable = 0
+        self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
+
+    def send(self, *, seconds: float) -> Tally:
+        """Send for about this long, or until the campaign cannot go on now; return what it came to."""
+        tally, ends = Tally(), time.monotonic() + seconds
+        try:
+            while time.monotonic() < ends:
+                self._send_batch(tally, ends)
+        except _Stop as stop:
+            tally.ending, tally.wait, tally.reason = stop.ending, stop.wait, stop.reason
+        return tally
+
+    def _send_batch(self, tally: Tally, ends: float) -> None:
+        """Claim, render and send some hundred deliveries; give back what the end of the stretch leaves over."""
+        token = secrets.token_urlsafe(12)
+        try:
+            waiting = deque(self._render(token, self._claim(token, ends - time.monotonic()), tally))
+            while waiting and time.monotonic() < ends:
+                window = self._begin(token, waiting, tally)
+                self._record(window, list(self._call(window)), tally)
+        finally:
+            self._database.repeat(
+                lambda session: deliveries.release(session, tenant_id=self._job.tenant_id, token=token)
+            )
+
+    def _claim(self, token: str, seconds: float) -> list[Claimed]:
+        """Reserve what can be sent in this time, no more than today's allowance admits."""
+        job = self._job
+        with self._database.begin() as session:
+            self._check_may_send(session)
+            claimed = deliveries.claim(
+                session,
+                tenant_id=job.tenant_id,
+                campaign_id=job.campaign_id,
+                token=token,
+                limit=min(
+                    self._settings.claim_size, self._fitting(session, seconds), self._left_today(session)
+                ),
+                lease=timedelta(seconds=self._settings.claim_lease_seconds),
+            )
+        if not claimed:
+            raise _Stop(Ending.NOTHING_DUE)
+        return claimed
+
+    def _check_may_send(self, session: Session) -> None:
+        job = self._job
+        if not deliveries.may_send(session, tenant_id=job.tenant_id, campaign_id=job.campaign_id):
+            raise _Stop(Ending.STOPPED, reason="the campaign or its tenant is not being sent")
+
+    def _fitting(self, session: Session, seconds: float) -> int:
+        """Return how many messages the account's rate lets through in this time, a window at least."""
+        account, now = accounts.find(session, region=self._ses.region)
+        return max(int(pacing.rate(account, now) * max(seconds, 1.0)), self._settings.window_size)
+
+    def _left_today(self, session: Session) -> int:
+        """Open the day if nobody has, and return what is left of its allowance."""
+        sending_domains.open_day(session, **self._domain)
+        left = sending_domains.left_today(session, **self._domain)
+        if left == 0:
+            raise _Stop(Ending.ALLOWANCE)
+        return self._settings.claim_size if left is None else left
+
+    def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[_Rendered]:
+        """Render each message; one that cannot be rendered fails alone, without a call."""
+        rendered: list[_Rendered] = []
+        broken: dict[str, list[int]] = {}
+        for delivery in claimed:
+            try:
+                message = message_for(self._resources, self._job, delivery)
+            except (TemplateError, InputError) as error:
+                broken.setdefault(error.code, []).append(delivery.delivery_id)
+            else:
+                rendered.append(_Rendered(delivery.delivery_id, message))
+        for code, delivery_ids in broken.items():
+            with self._database.begin() as session:
+                tally.failed += deliveries.fail_claimed(
+                    session, tenant_id=self._job.tenant_id, token=token, delivery_ids=delivery_ids, code=code
+                )
+        return rendered
+
+    def _begin(self, token: str, waiting: deque[_Rendered], tally: Tally) -> _Window:
+        """Commit the intents of the next window, sleeping out the rate limit first.
+
+        When the commit's own answer is lost, nobody knows whether the intents exist: the exception ends the run
+        without a call, and the reaper and the evidence settle the rows. So this is never repeated.
+        """
+        while True:
+            started = time.monotonic()
+            with self._database.begin() as session:
+                wanted = min(len(waiting), self._settings.window_size)
+                grant = accounts.reserve(session, region=self._ses.region, wanted=wanted)
+                window = list(islice(waiting, grant.count))
+                day, begun, skipped = self._intend(session, token, window) if window else (date.min, [], 0)
+            if window:
+                break
+            self._wait(grant)
+        for _ in window:
+            waiting.popleft()
+        tally.skipped += skipped
+        messages = {item.delivery_id: item.message for item in window}
+        calls = [(attempt, messages[attempt.delivery_id]) for attempt in begun]
+        return _Window(calls, day, started + CALL_DEADLINE_SHARE * self._settings.call_lease_seconds)
+
+    def _wait(self, grant: pacing.Grant) -> None:
+        """Sleep until the rate admits more, or end the stretch when that takes longer than patience."""
+        if grant.wait > PATIENCE or grant.held_by != "rate":
+            ending = Ending.QUOTA if grant.held_by == "quota" else Ending.BLOCKED
+            raise _Stop(ending, wait=grant.wait, reason=grant.held_by)
+        time.sleep(grant.wait.total_seconds())
+
+    def _intend(
+        self, session: Session, token: str, window: Sequence[_Rendered]
+    ) -> tuple[date, list[Attempt], int]:
+        """Decide in one transaction which messages of a window may be called; return the day, them, and who was skipped."""
+        job = self._job
+        self._check_may_send(session)
+        skipped = deliveries.skip_suppressed(
+            session,
+            tenant_id=job.tenant_id,
+            audience_id=job.campaign.audience_id,
+            token=token,
+            delivery_ids=[item.delivery_id for item in window],
+        )
+        welcome = [item.delivery_id for item in window if item.delivery_id not in skipped]
+        day = sending_domains.local_now(session, tenant_id=job.tenant_id).date()
+        taken = self._take(session, day, len(welcome))
+        begun = deliveries.begin(
+            session,
+            tenant_id=job.tenant_id,
+            token=token,
+            attempts=[Attempt(delivery_id, secrets.token_urlsafe(15)) for delivery_id in welcome[:taken]],
+            lease=timedelta(seconds=self._settings.call_lease_seconds),
+        )
+        sending_domains.give_back(session, **self._domain, day=day, tokens=taken - len(begun))
+        return day, begun, len(skipped)
+
+    def _take(self, session: Session, day: date, wanted: int) -> int:
+        """Take tokens of the day's allowance; the first intent of a new day opens it."""
+        taken = sending_domains.take(session, **self._domain, day=day, wanted=wanted)
+        if taken is None:
+            sending_domains.open_day(session, **self._domain)
+            taken = sending_domains.take(session, **self._domain, day=day, wanted=wanted)
+        if wanted and taken == 0:
+            raise _Stop(Ending.ALLOWANCE)
+        return wanted if taken is None else taken  # None: the domain is warm
+
+    def _call(self, window: _Window) -> Iterator[tuple[Attempt, str | SendingError]]:
+        """Make every call of the window once; yield each attempt with its `ses_message_id` or its error."""
+
+        def call(item: tuple[Attempt, Message]) -> tuple[Attempt, str | SendingError]:
+            attempt, message = item
+            try:
+                return attempt, self._ses.send(self._tagged(attempt, message), deadline=window.deadline)
+            except SendingError as error:
+                return attempt, error
+
+        return self._pool.map(call, window.calls)
+
+    def _tagged(self, attempt: Attempt, message: Message) -> Message:
+        return message.tagged(
+            tags_for(
+                tenant=self._job.tenant.slug,
+                campaign_id=self._job.campaign_id,
+                delivery_id=attempt.delivery_id,
+                attempt_id=attempt.attempt_id,
+            )
+        )
+
+    def _record(
+        self, window: _Window, answers: Sequence[tuple[Attempt, str | SendingError]], tally: Tally
+    ) -> None:
+        """Write down what the calls came to, then act on what the errors say about everybody's next call."""
+        accepted = [(attempt, answer) for attempt, answer in answers if isinstance(answer, str)]
+        refused = [(attempt, answer) for attempt, answer in answers if isinstance(answer, SendingError)]
+        results = [_outcome(attempt, error) for attempt, error in refused]
+
+        def record(session: Session) -> int:
+            if accepted:
+                deliveries.record_accepted(session, tenant_id=self._job.tenant_id, accepted=accepted)
+            pending = deliveries.record_outcomes(session, tenant_id=self._job.tenant_id, outcomes=results)
+            sending_domains.give_back(session, **self._domain, day=window.day, tokens=pending)
+            return pending
+
+        tally.retried += self._database.repeat(record)
+        tally.accepted += len(accepted)
+        tally.failed += sum(result.move is Move.REFUSED for result in results)
+        tally.in_doubt += sum(result.move is Move.LOST for result in results)
+        self._react([error for _, error in refused], any_accepted=bool(accepted))
+
+    def _react(self, errors: Sequence[SendingError], *, any_accepted: bool) -> None:
+        """Slow the account down, let it rest, or pause the campaign, as the errors of a window say."""
+        reaction = outcomes.reaction(
+            errors, any_accepted=any_accepted, windows_unreachable=self._windows_unreachable
+        )
+        self._windows_unreachable = (
+            self._windows_unreachable + 1 if reaction.block_reason == "ses_unreachable" else 0
+        )
+        if reaction == outcomes.Reaction():
+            return
+        with self._database.begin() as session:
+            if reaction.slow_down:
+                accounts.slow_down(session, region=self._ses.region)
+            if reaction.block_seconds:
+                accounts.block(
+                    session,
+                    region=self._ses.region,
+                    seconds=reaction.block_seconds,
+                    reason=reaction.block_reason,
+                )
+            if reaction.pause_campaign:
+                self._pause(session, reaction.pause_campaign)
+
+    def _pause(self, session: Session, reason: str) -> None:
+        campaigns.move(
+            session,
+            tenant_id=self._job.tenant_id,
+            campaign_id=self._job.campaign_id,
+            to=CampaignState.PAUSED,
+            since=[CampaignState.SENDING],
+            reason=reason,
+        )
+
+
+def _outcome(attempt: Attempt, error: SendingError) -> Outcome:
+    verdict = outcomes.verdict(error, jitter=random.random())  # noqa: S311  # jitter, not a secret
+    return Outcome(
+        attempt,
+        move=verdict.move,
+        code=verdict.code,
+        http_status=error.http_status,
+        request_id=error.request_id,
+        retry_in=verdict.retry_in,
+    )
