@@ -1,0 +1,298 @@
+"""Facts: which delivery an event is about, and what it changes: facts, ledger, suppressions, engagement.
+
+Everything is done for many events of one tenant at once. `core.facts` folds; this module loads and records.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlmodel import Session
+
+from core import facts
+from core.deliveries import Move, State, sources
+from core.events import Event
+from core.facts import DROPPED, HUMAN_ENGAGEMENT, Fact, Facts, Seen
+from core.suppression import Reason
+from store.session import count, rows, run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantIdentity:
+    """By what SES and our tags know a tenant."""
+
+    id: int
+    configuration_set: str | None
+    ses_tenant_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """An event whose delivery is known."""
+
+    delivery_id: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ledger:
+    """What the ledger says of a delivery before its events are applied."""
+
+    state: State
+    ses_message_id: str | None
+    submitted_at: datetime | None
+
+
+def tenants(session: Session, slugs: Collection[str]) -> dict[str, TenantIdentity]:
+    """Return the tenants that tags name, by slug."""
+    found = rows(
+        session,
+        """SELECT slug, id, configuration_set, ses_tenant_name FROM tenant
+           WHERE slug = ANY(CAST(:slugs AS text[]))""",
+        slugs=list(slugs),
+    )
+    return {row["slug"]: TenantIdentity(**{k: v for k, v in row.items() if k != "slug"}) for row in found}
+
+
+def of_attempts(session: Session, *, tenant_id: int, attempts: Collection[str]) -> dict[str, int]:
+    """Return the delivery ids of a tenant's attempts, by attempt id."""
+    found = rows(
+        session,
+        """SELECT attempt_id, delivery_id FROM delivery_attempt
+           WHERE tenant_id = :tenant_id AND attempt_id = ANY(CAST(:attempts AS text[]))""",
+        tenant_id=tenant_id,
+        attempts=list(attempts),
+    )
+    return {row["attempt_id"]: row["delivery_id"] for row in found}
+
+
+def owners_of_attempts(session: Session, attempts: Collection[str]) -> dict[str, int]:
+    """Return the tenants of attempts, by attempt id: whose tags stand on a message that names another tenant."""
+    # One index probe per tenant and attempt; it is asked only for attempts that the named tenant does not have.
+    found = rows(
+        session,
+        """SELECT attempt_id, tenant_id FROM delivery_attempt
+           WHERE tenant_id = ANY(ARRAY(SELECT id FROM tenant)) AND attempt_id = ANY(CAST(:attempts AS text[]))""",
+        attempts=list(attempts),
+    )
+    return {row["attempt_id"]: row["tenant_id"] for row in found}
+
+
+def of_ses_messages(session: Session, ses_message_ids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Return tenant and delivery of SES message ids; the second way, for events that carry no tags of ours."""
+    if not ses_message_ids:
+        return {}
+    found = rows(
+        session,
+        """SELECT ses_message_id, tenant_id, id FROM delivery
+           WHERE ses_message_id = ANY(CAST(:ids AS text[]))""",
+        ids=list(ses_message_ids),
+    )
+    return {row["ses_message_id"]: (row["tenant_id"], row["id"]) for row in found}
+
+
+def apply(session: Session, *, tenant_id: int, located: Sequence[Located]) -> set[int]:
+    """Record what events say; return the ids of deliveries that somebody else holds, whose events must wait."""
+    ledger = _lock(session, tenant_id=tenant_id, delivery_ids={one.delivery_id for one in located})
+    events: dict[int, list[Event]] = defaultdict(list)
+    for one in located:
+        if one.delivery_id in ledger:
+            events[one.delivery_id].append(one.event)
+    known = _known(session, tenant_id=tenant_id, delivery_ids=events.keys())
+    news = {delivery: facts.fold(told) for delivery, told in events.items()}
+    whole = {
+        delivery: _with(ledger[delivery], known.get(delivery, {}), new) for delivery, new in news.items()
+    }
+    _write(session, tenant_id=tenant_id, known=known, whole=whole)
+    _settle(session, tenant_id=tenant_id, whole=whole)
+    _suppress(session, tenant_id=tenant_id, news=news)
+    _note_engagement(session, tenant_id=tenant_id, news=news)
+    return {one.delivery_id for one in located} - ledger.keys()
+
+
+def of_delivery(session: Session, *, tenant_id: int, delivery_id: int) -> dict[Fact, Seen]:
+    """Return what is known of one delivery."""
+    return _known(session, tenant_id=tenant_id, delivery_ids=[delivery_id]).get(delivery_id, {})
+
+
+def _lock(session: Session, *, tenant_id: int, delivery_ids: Collection[int]) -> dict[int, _Ledger]:
+    """Lock the deliveries that nobody holds; not waiting for the others, we cannot deadlock with a sender."""
+    found = rows(
+        session,
+        """SELECT id, state, ses_message_id, submitted_at FROM delivery
+           WHERE tenant_id = :tenant_id AND id = ANY(CAST(:ids AS bigint[]))
+           FOR NO KEY UPDATE SKIP LOCKED""",
+        tenant_id=tenant_id,
+        ids=list(delivery_ids),
+    )
+    return {
+        row["id"]: _Ledger(
+            state=State(row["state"]), ses_message_id=row["ses_message_id"], submitted_at=row["submitted_at"]
+        )
+        for row in found
+    }
+
+
+def _known(session: Session, *, tenant_id: int, delivery_ids: Collection[int]) -> dict[int, dict[Fact, Seen]]:
+    found = rows(
+        session,
+        """SELECT delivery_id, fact, first_at, last_at, times, detail FROM delivery_fact
+           WHERE tenant_id = :tenant_id AND delivery_id = ANY(CAST(:ids AS bigint[]))""",
+        tenant_id=tenant_id,
+        ids=list(delivery_ids),
+    )
+    known: dict[int, dict[Fact, Seen]] = defaultdict(dict)
+    for row in found:
+        known[row["delivery_id"]][Fact(row["fact"])] = Seen(
+            first_at=row["first_at"], last_at=row["last_at"], times=row["times"], detail=row["detail"]
+        )
+    return known
+
+
+def _with(ledger: _Ledger, known: Facts, new: Facts) -> dict[Fact, Seen]:
+    """Join old and new facts, and the message id of the API's answer, should no event have told of it yet."""
+    whole = facts.joined(known, new)
+    answered = ledger.ses_message_id
+    if answered is None or answered in whole[Fact.SENT].detail["ses_message_ids"]:
+        return whole
+    at = ledger.submitted_at or whole[Fact.SENT].first_at
+    return facts.joined(whole, {Fact.SENT: facts.sent_as({answered: at})})
+
+
+def _write(
+    session: Session, *, tenant_id: int, known: Mapping[int, Facts], whole: Mapping[int, Facts]
+) -> None:
+    """Store the facts that changed; the deliveries are locked, so nothing can have changed meanwhile."""
+    changed = [
+        (delivery, fact, seen)
+        for delivery, found in whole.items()
+        for fact, seen in found.items()
+        if known.get(delivery, {}).get(fact) != seen
+    ]
+    run(
+        session,
+        """INSERT INTO delivery_fact (tenant_id, delivery_id, fact, first_at, last_at, times, detail)
+           SELECT :tenant_id, * FROM unnest(
+               CAST(:deliveries AS bigint[]), CAST(:facts AS text[]), CAST(:firsts AS timestamptz[]),
+               CAST(:lasts AS timestamptz[]), CAST(:times AS integer[]), CAST(CAST(:details AS text[]) AS jsonb[]))
+           ON CONFLICT (tenant_id, delivery_id, fact) DO UPDATE SET
+               first_at = EXCLUDED.first_at, last_at = EXCLUDED.last_at,
+               times = EXCLUDED.times, detail = EXCLUDED.detail""",
+        tenant_id=tenant_id,
+        deliveries=[delivery for delivery, _, _ in changed],
+        facts=[str(fact) for _, fact, _ in changed],
+        firsts=[seen.first_at for _, _, seen in changed],
+        lasts=[seen.last_at for _, _, seen in changed],
+        times=[seen.times for _, _, seen in changed],
+        details=[json.dumps(dict(seen.detail)) for _, _, seen in changed],
+    )
+
+
+# An event proves that SES took the message. Reject and Rendering Failure prove besides that it then dropped it, so
+# they also undo a `sent` that the API's answer, or an event that came first, has set.
+_EVIDENCE: Final = [str(state) for state in sources(Move.EVIDENCE)]
+_DROPPED_FROM: Final = [*_EVIDENCE, str(State.SENT)]
+
+
+def _settle(session: Session, *, tenant_id: int, whole: Mapping[int, Facts]) -> None:
+    """Move the ledger by what is proven; a late answer of the API then finds nothing left to do."""
+    dropped = {delivery: DROPPED.intersection(found) for delivery, found in whole.items()}
+    run(
+        session,
+        """UPDATE delivery SET
+               state = CASE WHEN proven.dropped IS NULL THEN 'sent' ELSE 'failed' END,
+               outcome_code = coalesce(proven.dropped, outcome_code),
+               ses_message_id = coalesce(delivery.ses_message_id, proven.ses_message_id),
+               resolved_by = 'event', resolved_at = now(),
+               claim_token = NULL, lease_until = NULL, not_before = NULL
+           FROM unnest(CAST(:ids AS bigint[]), CAST(:ses_message_ids AS text[]), CAST(:dropped AS text[]))
+                AS proven (id, ses_message_id, dropped)
+           WHERE delivery.tenant_id = :tenant_id AND delivery.id = proven.id
+             AND delivery.state = ANY(CASE WHEN proven.dropped IS NULL THEN CAST(:evidence AS text[])
+                                           ELSE CAST(:dropped_from AS text[]) END)""",
+        tenant_id=tenant_id,
+        ids=list(whole),
+        ses_message_ids=[_first_message(found[Fact.SENT]) for found in whole.values()],
+        dropped=[min(dropped[delivery], default=None) for delivery in whole],
+        evidence=_EVIDENCE,
+        dropped_from=_DROPPED_FROM,
+    )
+
+
+def _first_message(sent: Seen) -> str:
+    accepted: Mapping[str, str] = sent.detail["ses_message_ids"]
+    return min(accepted, key=lambda name: (accepted[name], name))
+
+
+# What makes an address unwelcome at once. Everything weaker is for `store.hygiene`, which looks at a history.
+SUPPRESSING: Final[dict[Fact, Reason]] = {
+    Fact.COMPLAINT: Reason.COMPLAINT,
+    Fact.UNSUBSCRIBE: Reason.UNSUBSCRIBE,
+    Fact.BOUNCE_PERMANENT: Reason.HARD_BOUNCE,
+}
+
+
+def _suppress(session: Session, *, tenant_id: int, news: Mapping[int, Facts]) -> int:
+    """Suppress the people of hard bounces and complaints for the whole tenant; return how many are new.
+
+    A suppression that somebody has ended (`expires_at`) begins again only when the event is younger than its end.
+    """
+    unwelcome = [
+        (delivery, reason, seen)
+        for delivery, found in news.items()
+        for fact, reason in SUPPRESSING.items()
+        if (seen := found.get(fact)) is not None
+    ]
+    if not unwelcome:
+        return 0
+    return count(
+        session,
+        """INSERT INTO suppression (tenant_id, recipient_key, address, scope, reason, source, detail)
+           SELECT DISTINCT ON (delivery.recipient_key, told.reason)
+                  :tenant_id, delivery.recipient_key, contact.address, 'tenant', told.reason, 'ses', told.detail
+           FROM unnest(CAST(:deliveries AS bigint[]), CAST(:reasons AS text[]), CAST(:details AS text[]),
+                       CAST(:moments AS timestamptz[])) AS told (delivery_id, reason, detail, at)
+           JOIN delivery ON delivery.tenant_id = :tenant_id AND delivery.id = told.delivery_id
+           JOIN contact ON contact.tenant_id = :tenant_id AND contact.id = delivery.contact_id
+           LEFT JOIN suppression AS old
+                  ON old.tenant_id = :tenant_id AND old.recipient_key = delivery.recipient_key
+                 AND old.scope = 'tenant' AND old.reason = told.reason
+           WHERE old.id IS NULL OR old.expires_at < told.at
+           ORDER BY delivery.recipient_key, told.reason, told.at DESC
+           ON CONFLICT ON CONSTRAINT suppression_once DO UPDATE
+               SET expires_at = NULL, detail = EXCLUDED.detail, source = EXCLUDED.source""",
+        tenant_id=tenant_id,
+        deliveries=[delivery for delivery, _, _ in unwelcome],
+        reasons=[str(reason) for _, reason, _ in unwelcome],
+        details=[str(seen.detail.get("reason", "")) for _, _, seen in unwelcome],
+        moments=[seen.last_at for _, _, seen in unwelcome],
+    )
+
+
+def _note_engagement(session: Session, *, tenant_id: int, news: Mapping[int, Facts]) -> None:
+    """Remember when people last opened or clicked. A time in the future would keep a silent contact for ever."""
+    engaged = [
+        (delivery, seen.last_at)
+        for delivery, found in news.items()
+        for fact, seen in found.items()
+        if fact in HUMAN_ENGAGEMENT
+    ]
+    if not engaged:
+        return
+    run(
+        session,
+        """UPDATE contact SET engaged_at = told.at
+           FROM (SELECT delivery.contact_id, least(max(told.at), now()) AS at
+                 FROM unnest(CAST(:deliveries AS bigint[]), CAST(:moments AS timestamptz[]))
+                      AS told (delivery_id, at)
+                 JOIN delivery ON delivery.tenant_id = :tenant_id AND delivery.id = told.delivery_id
+                 GROUP BY delivery.contact_id) AS told
+           WHERE contact.tenant_id = :tenant_id AND contact.id = told.contact_id
+             AND (contact.engaged_at IS NULL OR contact.engaged_at < told.at)""",
+        tenant_id=tenant_id,
+        deliveries=[delivery for delivery, _ in engaged],
+        moments=[at for _, at in engaged],
+    )

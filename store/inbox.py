@@ -1,0 +1,164 @@
+"""The inbox: every SES event as it arrived, once; and its way from waiting to applied or quarantined.
+
+Its rows belong to no tenant until they are understood, so these functions take no `tenant_id`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlmodel import Session
+
+from store.session import Row, count, one, rows, run
+
+
+# What `Database.begin()` yields, for steps that hand it on; they may not import SQLModel.
+Transaction = Session
+
+# After this an event of a message that nobody here knows waits no longer: it is another application's, or a tag is gone.
+PATIENCE_HOURS: Final = 24
+
+# A row whose application fails this often is left to a person.
+MOST_TRIES: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event at the door."""
+
+    dedupe_key: str
+    source: str  # the queue's name, "webhook" or "file"
+    event_type: str
+    raw: str
+    sns_message_id: str | None = None
+    error: str | None = None  # set on what cannot be read: it goes to quarantine at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An event that is due."""
+
+    id: int
+    raw: str
+
+
+def store_many(session: Session, arrivals: Iterable[Arrival]) -> int:
+    """Store what is not there yet and return how many that were."""
+    # Sorted, so that two doors that store the same events at once wait for each other instead of deadlocking.
+    new = sorted({one.dedupe_key: one for one in arrivals}.values(), key=lambda one: one.dedupe_key)
+    if not new:
+        return 0
+    return count(
+        session,
+        """INSERT INTO inbox_event (dedupe_key, source, event_type, raw, sns_message_id, error, quarantined_at)
+           SELECT dedupe_key, source, event_type, raw, sns_message_id, error,
+                  CASE WHEN error IS NOT NULL THEN now() END
+           FROM unnest(CAST(:keys AS text[]), CAST(:sources AS text[]), CAST(:types AS text[]),
+                       CAST(:raws AS text[]), CAST(:sns_ids AS text[]), CAST(:errors AS text[]))
+                AS arrival (dedupe_key, source, event_type, raw, sns_message_id, error)
+           ON CONFLICT (dedupe_key) DO NOTHING""",
+        keys=[one.dedupe_key for one in new],
+        sources=[one.source for one in new],
+        types=[one.event_type for one in new],
+        raws=[one.raw for one in new],
+        sns_ids=[one.sns_message_id for one in new],
+        errors=[one.error for one in new],
+    )
+
+
+def take(session: Session, *, limit: int = 500) -> list[Waiting]:
+    """Lock and return the oldest events that are due; what another worker holds is passed over."""
+    found = rows(
+        session,
+        """SELECT id, raw FROM inbox_event
+           WHERE applied_at IS NULL AND quarantined_at IS NULL AND (not_before IS NULL OR not_before <= now())
+           ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED""",
+        limit=limit,
+    )
+    return [Waiting(id=row["id"], raw=row["raw"]) for row in found]
+
+
+def mark_applied(session: Session, ids: Sequence[int], *, tenant_id: int) -> None:
+    """Note that events changed what is known of a tenant's deliveries."""
+    run(
+        session,
+        """UPDATE inbox_event SET applied_at = now(), tenant_id = :tenant_id, error = NULL
+           WHERE id = ANY(CAST(:ids AS bigint[]))""",
+        ids=list(ids),
+        tenant_id=tenant_id,
+    )
+
+
+def put_back(session: Session, ids: Sequence[int]) -> None:
+    """Let events wait a moment: somebody else holds their deliveries. This costs no try."""
+    run(
+        session,
+        """UPDATE inbox_event SET not_before = now() + interval '0.2 seconds'
+           WHERE id = ANY(CAST(:ids AS bigint[]))""",
+        ids=list(ids),
+    )
+
+
+def wait_for_delivery(session: Session, ids: Sequence[int]) -> int:
+    """Let events of unknown messages wait half as long again as they are old; return how many are too old for that.
+
+    The delivery's row may not be visible yet, or a restored database may lag behind SES.
+    """
+    return count_quarantined(
+        session,
+        """UPDATE inbox_event SET
+               not_before = now() + greatest(interval '15 seconds', least(interval '1 hour',
+                                                                          (now() - received_at) / 2)),
+               error = 'no delivery of ours',
+               quarantined_at = CASE WHEN received_at < now() - make_interval(hours => :patience) THEN now() END
+           WHERE id = ANY(CAST(:ids AS bigint[])) RETURNING quarantined_at""",
+        ids=ids,
+        patience=PATIENCE_HOURS,
+    )
+
+
+def note_failure(session: Session, event_id: int, error: str) -> int:
+    """Count a failed application and try again later, or give up; return how many went to quarantine (0 or 1)."""
+    return count_quarantined(
+        session,
+        """UPDATE inbox_event SET
+               tries = tries + 1, error = :error,
+               not_before = now() + least(interval '1 hour', interval '15 seconds' * power(2, tries)),
+               quarantined_at = CASE WHEN tries + 1 >= :most THEN now() END
+           WHERE id = ANY(CAST(:ids AS bigint[])) RETURNING quarantined_at""",
+        ids=[event_id],
+        error=error,
+        most=MOST_TRIES,
+    )
+
+
+def quarantine(session: Session, ids: Sequence[int], error: str) -> int:
+    """Put events aside for a person, with the reason; return how many."""
+    return count_quarantined(
+        session,
+        """UPDATE inbox_event SET quarantined_at = now(), error = :error
+           WHERE id = ANY(CAST(:ids AS bigint[])) RETURNING quarantined_at""",
+        ids=ids,
+        error=error,
+    )
+
+
+def count_quarantined(session: Session, statement: str, *, ids: Sequence[int], **values: object) -> int:
+    """Run an update of events that returns `quarantined_at`, and count those that have one."""
+    changed = rows(session, statement, ids=list(ids), **values)
+    return sum(row["quarantined_at"] is not None for row in changed)
+
+
+def backlog(session: Session) -> Row:
+    """Return `waiting`, `due`, `quarantined` and the time of the `newest` event, for a watermark and for `doctor`."""
+    found = one(
+        session,
+        """SELECT count(*) FILTER (WHERE applied_at IS NULL AND quarantined_at IS NULL) AS waiting,
+                  count(*) FILTER (WHERE applied_at IS NULL AND quarantined_at IS NULL
+                                         AND (not_before IS NULL OR not_before <= now())) AS due,
+                  count(*) FILTER (WHERE quarantined_at IS NOT NULL) AS quarantined,
+                  max(received_at) AS newest
+           FROM inbox_event""",
+    )
+    assert found is not None  # an aggregate always has its row
+    return found

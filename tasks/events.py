@@ -1,0 +1,167 @@
+"""Events: from the queues, from files and from the webhook into the inbox, then on to the deliveries.
+
+Storing and applying are two steps with a commit between them. A message is deleted from its queue only after it is
+stored, so a crash anywhere costs a repetition and never an event; the dedupe key absorbs the repetition.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from core import events
+from core.errors import MalformedEventError
+from gateways import event_files
+from gateways.sqs import Message, Queue
+from store import inbox
+from store.inbox import Arrival
+from tasks import facts
+from tasks.log import run_logger
+from tasks.resources import Resources
+
+
+# How many events are stored in one transaction.
+BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainReport:
+    """What came in and what became of it.
+
+    `applied` and `quarantined` also count events that were waiting from before. A malformed message stays on its queue
+    until SQS moves it to the dead-letter queue.
+    """
+
+    received: int = 0
+    applied: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    malformed: int = 0
+
+    def __add__(self, other: "DrainReport") -> "DrainReport":
+        ours, theirs = asdict(self), asdict(other)
+        return DrainReport(**{name: ours[name] + theirs[name] for name in ours})
+
+    def as_json(self) -> dict[str, int]:
+        """Return the report as the command line answers it."""
+        return asdict(self)
+
+
+def drain(
+    resources: Resources,
+    *,
+    until_empty: bool = True,
+    wait_seconds: int = 1,
+    queues: Sequence[Queue] | None = None,
+) -> DrainReport:
+    """Take what is on the queues and apply it; no open ever delays a complaint.
+
+    Args:
+        resources: The process's database and settings.
+        until_empty: Go on until nothing comes any more; otherwise take one batch.
+        wait_seconds: How long SQS may look for messages before it says that there are none.
+        queues: The most urgent first; by default the critical and the engagement queue of the settings.
+
+    Raises:
+        ConfigurationError: A queue cannot be used.
+    """
+    urgent_first = queues or _queues(resources)
+    report = DrainReport()
+    while True:
+        # The urgent queue is asked again before every batch of the other.
+        batches = ((queue, _receive(queue, wait_seconds=wait_seconds)) for queue in urgent_first)
+        queue, messages = next((pair for pair in batches if pair[1]), (urgent_first[0], []))
+        report += _store(resources, queue, messages)
+        report += apply(resources)
+        if not (messages and until_empty):
+            return report
+
+
+def ingest_files(resources: Resources, paths: Iterable[Path]) -> DrainReport:
+    """Take events from files, one document per file or per line, and apply them.
+
+    Raises:
+        InputError: A file cannot be read; those before it are stored.
+    """
+    report = DrainReport()
+    documents = (document for path in paths for document in event_files.documents(path))
+    while batch := list(islice(documents, BATCH)):
+        report += _ingest(resources, batch)
+        report += apply(resources)
+    return report
+
+
+def apply(resources: Resources) -> DrainReport:
+    """Apply every event of the inbox that is due."""
+    done = facts.apply_due(resources.database)
+    return DrainReport(applied=done.applied, quarantined=done.quarantined)
+
+
+def arrival(raw: str, *, source: str) -> Arrival | None:
+    """Return what the inbox stores of a raw event; None for SES's own notices.
+
+    Raises:
+        MalformedEventError: It cannot be read.
+    """
+    event = events.parse(raw)
+    if event is None:
+        return None
+    return Arrival(
+        dedupe_key=events.dedupe_key(event),
+        source=source,
+        event_type=str(event.kind),
+        raw=raw,
+        sns_message_id=event.sns_message_id,
+    )
+
+
+def _queues(resources: Resources) -> list[Queue]:
+    return [Queue(resources.settings.critical_queue), Queue(resources.settings.engagement_queue)]
+
+
+def _receive(queue: Queue, *, wait_seconds: int) -> list[Message]:
+    """Receive up to a batch; only the first call waits."""
+    messages = queue.receive(wait_seconds=wait_seconds)
+    while messages and len(messages) < BATCH:
+        more = queue.receive()
+        if not more:
+            break
+        messages += more
+    return messages
+
+
+def _store(resources: Resources, queue: Queue, messages: Sequence[Message]) -> DrainReport:
+    if not messages:
+        return DrainReport()
+    read = list(_read([message.body for message in messages], source=queue.name))
+    arrivals = [one for one in read if isinstance(one, Arrival)]
+    new = resources.database.repeat(lambda session: inbox.store_many(session, arrivals))
+    # Only now: had the process died before, the same messages would come again and change nothing.
+    understood = [message for message, one in zip(messages, read, strict=True) if one is not _MALFORMED]
+    queue.delete(understood)
+    malformed = len(messages) - len(understood)
+    if malformed:
+        run_logger().error("%d malformed messages stay on queue %s", malformed, queue.name)
+    return DrainReport(received=len(messages), duplicates=len(arrivals) - new, malformed=malformed)
+
+
+def _ingest(resources: Resources, documents: Sequence[str]) -> DrainReport:
+    read = list(_read(documents, source="file"))
+    arrivals = [one for one in read if isinstance(one, Arrival)]
+    new = resources.database.repeat(lambda session: inbox.store_many(session, arrivals))
+    return DrainReport(
+        received=len(documents), duplicates=len(arrivals) - new, malformed=read.count(_MALFORMED)
+    )
+
+
+# Stands for a message that cannot be read, where None stands for a notice that needs no reading.
+_MALFORMED: Final = "malformed"
+
+
+def _read(raws: Iterable[str], *, source: str) -> Iterator[Arrival | str | None]:
+    for raw in raws:
+        try:
+            yield arrival(raw, source=source)
+        except MalformedEventError:
+            yield _MALFORMED

@@ -1,0 +1,178 @@
+"""Facts: from the inbox to the deliveries that its events are about.
+
+A batch is one transaction. Should one event break it, each event is tried alone behind a savepoint, so that a poisoned
+one costs itself and nobody else.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from core import events
+from core.events import Event
+from store import facts, inbox
+from store.facts import Located, TenantIdentity
+from store.inbox import Transaction, Waiting
+from store.session import TRANSIENT, Database
+from tasks.log import run_logger
+
+
+# How many events one transaction applies.
+BATCH: Final = 500
+
+# A sender holds a delivery for the moment of one commit. After this many rounds in vain the next drain may try.
+_ROUNDS_IN_VAIN: Final = 20
+_PAUSE_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of events that were due."""
+
+    taken: int = 0
+    applied: int = 0
+    quarantined: int = 0
+    busy: int = 0  # their deliveries were held by somebody else
+
+    def __add__(self, other: "Applied") -> "Applied":
+        return Applied(
+            taken=self.taken + other.taken,
+            applied=self.applied + other.applied,
+            quarantined=self.quarantined + other.quarantined,
+            busy=self.busy + other.busy,
+        )
+
+
+def apply_due(database: Database) -> Applied:
+    """Apply all events that are due, batch after batch, waiting a little for those whose delivery is held."""
+    total = Applied()
+    in_vain = 0
+    while in_vain < _ROUNDS_IN_VAIN:
+        done = _apply_batch(database)
+        total += done
+        if done.busy:
+            in_vain += done.applied == 0
+            time.sleep(_PAUSE_SECONDS)
+        elif not done.taken:
+            break
+    return total
+
+
+def _apply_batch(database: Database) -> Applied:
+    try:
+        return database.repeat(lambda session: _apply(session, inbox.take(session, limit=BATCH)))
+    except TRANSIENT:
+        raise
+    except Exception:  # noqa: BLE001  # whatever one event broke, the others must not suffer from it
+        run_logger().warning("a batch of events failed; each is tried alone")
+        return database.repeat(_apply_one_by_one)
+
+
+def _apply_one_by_one(session: Transaction) -> Applied:
+    total = Applied()
+    for waiting in inbox.take(session, limit=BATCH):
+        try:
+            with session.begin_nested():
+                total += _apply(session, [waiting])
+        except TRANSIENT:
+            raise
+        except Exception as error:  # noqa: BLE001  # see above; the row keeps the error's name
+            quarantined = inbox.note_failure(session, waiting.id, type(error).__name__)
+            run_logger().error("event %d failed: %s", waiting.id, type(error).__name__)
+            total += Applied(taken=1, quarantined=quarantined)
+    return total
+
+
+@dataclass(slots=True)
+class _Places:
+    """Where the events of a batch belong, by inbox id."""
+
+    deliveries: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))  # by tenant
+    refused: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # by reason
+    unknown: list[int] = field(default_factory=list)
+
+
+def _apply(session: Transaction, waiting: Sequence[Waiting]) -> Applied:
+    told = {one.id: event for one in waiting if (event := events.parse(one.raw)) is not None}
+    places = _places(session, told)
+    done = Applied(taken=len(waiting))
+    for tenant_id, deliveries in places.deliveries.items():
+        done += _apply_to(session, tenant_id, deliveries, told)
+    quarantined = inbox.wait_for_delivery(session, places.unknown) if places.unknown else 0
+    for reason, ids in places.refused.items():
+        quarantined += inbox.quarantine(session, ids, reason)
+        run_logger().error("security: %d events in quarantine: %s", len(ids), reason)
+    return done + Applied(quarantined=quarantined)
+
+
+def _apply_to(
+    session: Transaction, tenant_id: int, deliveries: Mapping[int, int], told: Mapping[int, Event]
+) -> Applied:
+    located = [Located(delivery_id=delivery, event=told[n]) for n, delivery in deliveries.items()]
+    held = facts.apply(session, tenant_id=tenant_id, located=located)
+    busy = [n for n, delivery in deliveries.items() if delivery in held]
+    ready = [n for n, delivery in deliveries.items() if delivery not in held]
+    inbox.mark_applied(session, ready, tenant_id=tenant_id)
+    inbox.put_back(session, busy)
+    return Applied(applied=len(ready), busy=len(busy))
+
+
+def _places(session: Transaction, told: Mapping[int, Event]) -> _Places:
+    """Find the delivery of each event: by the tags of our attempt first, by the SES message id second."""
+    places = _Places()
+    tenants = facts.tenants(session, {event.tags.tenant for event in told.values()} - {""})
+    attempts = _attempts(session, tenants, told.values())
+    untold: dict[int, Event] = {}
+    for n, event in told.items():
+        tenant = tenants.get(event.tags.tenant)
+        delivery_id = attempts.get((event.tags.tenant, event.tags.attempt))
+        if tenant and (reason := _contradiction(event, tenant, delivery_id)):
+            places.refused[reason].append(n)
+        elif tenant and delivery_id is not None:
+            places.deliveries[tenant.id][n] = delivery_id
+        else:
+            untold[n] = event
+    if untold:
+        _place_by_message(session, places, tenants, untold)
+    return places
+
+
+def _attempts(
+    session: Transaction, tenants: Mapping[str, TenantIdentity], told: Collection[Event]
+) -> dict[tuple[str, str], int]:
+    """Return the delivery ids of the attempts that tags name, by slug and attempt id."""
+    found: dict[tuple[str, str], int] = {}
+    for slug, tenant in tenants.items():
+        wanted = {event.tags.attempt for event in told if event.tags.tenant == slug}
+        known = facts.of_attempts(session, tenant_id=tenant.id, attempts=wanted)
+        found |= {(slug, attempt): delivery for attempt, delivery in known.items()}
+    return found
+
+
+def _contradiction(event: Event, tenant: TenantIdentity, delivery_id: int | None) -> str | None:
+    reason = events.disagreement(
+        event.tags, configuration_set=tenant.configuration_set, ses_tenant_name=tenant.ses_tenant_name
+    )
+    if reason is None and delivery_id is not None and event.tags.delivery_id not in {None, delivery_id}:
+        return "the attempt is not the tagged delivery's"
+    return reason
+
+
+def _place_by_message(
+    session: Transaction, places: _Places, tenants: Mapping[str, TenantIdentity], untold: Mapping[int, Event]
+) -> None:
+    owners = facts.owners_of_attempts(session, {event.tags.attempt for event in untold.values()} - {""})
+    messages = facts.of_ses_messages(session, {event.ses_message_id for event in untold.values()} - {""})
+    for n, event in untold.items():
+        tenant = tenants.get(event.tags.tenant)
+        tenant_id, delivery_id = messages.get(event.ses_message_id, (None, None))
+        if not event.ses_message_id:
+            places.refused["the event is about no message"].append(n)
+        elif event.tags.attempt in owners or (tenant and tenant_id not in {None, tenant.id}):
+            places.refused["the message is another tenant's than its tag says"].append(n)
+        elif tenant_id is not None and delivery_id is not None:
+            places.deliveries[tenant_id][n] = delivery_id
+        else:
+            places.unknown.append(n)
