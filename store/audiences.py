@@ -1,0 +1,65 @@
+"""Audiences: the named lists of a tenant's contacts."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session
+
+from core.errors import NotFoundError
+from store.session import Row, one, rows
+
+
+def get_or_create(session: Session, *, tenant_id: int, name: str) -> int:
+    """Return the id of an audience, which is made if there is none of that name."""
+    found = one(
+        session,
+        """
+        WITH fresh AS (
+            INSERT INTO audience (tenant_id, name) VALUES (:tenant_id, :name)
+            ON CONFLICT (tenant_id, name) DO NOTHING
+            RETURNING id
+        )
+        SELECT id FROM fresh
+        UNION ALL
+        SELECT id FROM audience WHERE tenant_id = :tenant_id AND name = :name
+        """,
+        tenant_id=tenant_id,
+        name=name,
+    )
+    # Empty only if another transaction made it after this statement began; by now it has committed.
+    return find(session, tenant_id=tenant_id, name=name) if found is None else int(found["id"])
+
+
+def find(session: Session, *, tenant_id: int, name: str) -> int:
+    """Return the id of an audience.
+
+    Raises:
+        NotFoundError: The tenant has none of that name.
+    """
+    found = one(
+        session,
+        "SELECT id FROM audience WHERE tenant_id = :tenant_id AND name = :name",
+        tenant_id=tenant_id,
+        name=name,
+    )
+    if found is None:
+        raise NotFoundError(
+            f"there is no audience {name!r}", hint="posthouse contacts import makes one: --audience NAME"
+        )
+    return int(found["id"])
+
+
+def everyone(session: Session, *, tenant_id: int) -> Sequence[Row]:
+    """Return id, name and number of members of all audiences, by name."""
+    return rows(
+        session,
+        """
+        SELECT audience.id, audience.name, count(member.contact_id) AS members
+        FROM audience
+        LEFT JOIN audience_member AS member
+            ON member.tenant_id = audience.tenant_id AND member.audience_id = audience.id
+        WHERE audience.tenant_id = :tenant_id
+        GROUP BY audience.id, audience.name
+        ORDER BY audience.name
+        """,
+        tenant_id=tenant_id,
+    )
