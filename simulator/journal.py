@@ -1,8 +1,7 @@
 """The accept log: one line of JSON for every message SES took, written before the caller gets to know.
 
 It is the judge of every test of delivery: the sender's books may say what they like, what stands here was sent. Hence
-it is a file, appended to in one write per message and never rewritten; and hence the only thing kept in memory is where
-each line begins.
+it is a file, appended to in one write per message; and hence the only thing kept in memory is where each line begins.
 """
 
 import array
@@ -32,13 +31,25 @@ class Journal:
     """
 
     def __init__(self, path: Path | None, bodies: Path | None = None) -> None:
+        self._starts = array.array("Q")
+        self._first = 0
+        self._end = self._read_existing(path) if path and path.exists() else 0
         self._file = path.open("a+b", buffering=0) if path else tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # open as long as the server
+        # A line without its end was cut off by a full disk or a power cut, before its sender had an answer.
+        self._file.truncate(self._end)
         self._bodies = bodies
         if bodies:
             bodies.mkdir(parents=True, exist_ok=True)
-        self._starts = array.array("Q", _line_starts(self._file.read() if self._file.seek(0) == 0 else b""))
-        self._end = self._file.seek(0, os.SEEK_END)
-        self._first = 0
+
+    def _read_existing(self, path: Path) -> int:
+        """Note where the lines of an existing log begin; return where the last complete one ends."""
+        end = 0
+        with path.open("rb") as lines:
+            for line in lines:
+                if line.endswith(b"\n"):
+                    self._starts.append(end)
+                    end += len(line)
+        return end
 
     def forget(self) -> None:
         """Show nothing of what was accepted so far. The file keeps it, and numbering goes on."""
@@ -61,7 +72,9 @@ class Journal:
         line = (
             json.dumps(_entry(number, message, ses_message_id, moment), ensure_ascii=False).encode() + b"\n"
         )
-        self._file.write(line)
+        if self._file.write(line) != len(line):
+            self._file.truncate(self._end)
+            raise OSError("the accept log is full")
         self._starts.append(self._end)
         self._end += len(line)
         if self._bodies:
@@ -88,12 +101,6 @@ class Journal:
             if tenant in (None, entry["tenant"]) and campaign in (None, entry["tags"].get("campaign")):
                 found.append(entry)
         return {"accepted": found, "next": None}
-
-
-def _line_starts(data: bytes) -> list[int]:
-    starts = [0]
-    starts.extend(position + 1 for position, byte in enumerate(data) if byte == 0x0A)
-    return starts[:-1]
 
 
 def _entry(number: int, message: Message, ses_message_id: str, moment: float) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class Server(uvicorn.Server):
                 loop="auto",
                 lifespan="off",
                 ws="none",
+                log_config=None,
                 log_level="warning",
                 access_log=False,
                 server_header=False,
