@@ -1,0 +1,101 @@
+"""The inbox: an event is stored once, taken once, and waits as long as it is worth it."""
+
+from sqlmodel import Session
+
+from store import inbox
+from store.inbox import Arrival
+from store.session import Database, one, run
+
+
+def an_arrival(key: str, **changes: str) -> Arrival:
+    return Arrival(**{"dedupe_key": key, "source": "queue", "event_type": "send", "raw": "{}"} | changes)
+
+
+def row(session: Session, event_id: int) -> dict[str, object]:
+    found = one(session, "SELECT *, not_before - now() AS wait FROM inbox_event WHERE id = :id", id=event_id)
+    assert found is not None
+    return dict(found)
+
+
+def stored(session: Session, key: str, *, hours_ago: float = 0) -> int:
+    inbox.store_many(session, [an_arrival(key)])
+    found = one(
+        session,
+        """UPDATE inbox_event SET received_at = now() - make_interval(mins => :minutes)
+           WHERE dedupe_key = :key RETURNING id""",
+        key=key,
+        minutes=int(hours_ago * 60),
+    )
+    assert found is not None
+    return found["id"]
+
+
+def test_an_event_is_stored_once(session: Session) -> None:
+    assert inbox.store_many(session, [an_arrival("a"), an_arrival("b"), an_arrival("a")]) == 2
+    assert inbox.store_many(session, [an_arrival("b", source="webhook"), an_arrival("c")]) == 1
+    assert inbox.store_many(session, []) == 0
+
+
+def test_what_cannot_be_read_is_stored_in_quarantine(session: Session) -> None:
+    inbox.store_many(session, [an_arrival("bad", error="not JSON")])
+    assert inbox.take(session) == []
+    assert inbox.backlog(session)["quarantined"] == 1
+
+
+def test_the_oldest_events_are_taken_first(session: Session) -> None:
+    ids = [stored(session, key) for key in ("z", "a", "m")]
+    assert [one.id for one in inbox.take(session, limit=2)] == ids[:2]
+
+
+def test_applied_and_postponed_events_are_not_taken(session: Session) -> None:
+    applied, postponed, due = (stored(session, key) for key in "abc")
+    inbox.mark_applied(session, [applied], tenant_id=1)
+    inbox.put_back(session, [postponed])
+    assert [one.id for one in inbox.take(session)] == [due]
+
+
+def test_what_one_worker_holds_another_passes_over(database: Database) -> None:
+    with database.begin() as first:
+        held = stored(first, "held")
+    with database.begin() as first, database.begin() as second:
+        assert [one.id for one in inbox.take(first)] == [held]
+        assert inbox.take(second) == []
+
+
+def test_an_unknown_message_waits_half_as_long_as_it_has_waited(session: Session) -> None:
+    """E04"""
+    young, older, old = (stored(session, str(hours), hours_ago=hours) for hours in (0, 1, 20))
+    assert inbox.wait_for_delivery(session, [young, older, old]) == 0
+    waits = [row(session, event_id)["wait"].total_seconds() for event_id in (young, older, old)]
+    assert waits == [15, 1800, 3600]
+
+
+def test_an_unknown_message_is_quarantined_after_24_hours(session: Session) -> None:
+    """E04"""
+    event_id = stored(session, "late", hours_ago=24.1)
+    assert inbox.wait_for_delivery(session, [event_id]) == 1
+    assert row(session, event_id)["error"] == "no delivery of ours"
+    assert inbox.take(session) == []
+
+
+def test_a_poisoned_event_is_quarantined_at_its_tenth_failure(session: Session) -> None:
+    event_id = stored(session, "poison")
+    assert [inbox.note_failure(session, event_id, "ValueError") for _ in range(10)] == [0] * 9 + [1]
+    assert row(session, event_id)["tries"] == 10
+
+
+def test_failures_are_tried_again_later_and_later(session: Session) -> None:
+    event_id = stored(session, "flaky")
+    waits = []
+    for _ in range(3):
+        inbox.note_failure(session, event_id, "ValueError")
+        waits.append(row(session, event_id)["wait"].total_seconds())
+    assert waits == [15, 30, 60]
+
+
+def test_the_backlog_counts_what_waits(session: Session) -> None:
+    applied, _due, postponed = (stored(session, key) for key in "abc")
+    inbox.mark_applied(session, [applied], tenant_id=1)
+    run(session, "UPDATE inbox_event SET not_before = now() + interval '1 hour' WHERE id = :id", id=postponed)
+    backlog = inbox.backlog(session)
+    assert (backlog["waiting"], backlog["due"], backlog["quarantined"]) == (2, 1, 0)
