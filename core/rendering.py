@@ -1,0 +1,278 @@
+"""Rendering: from a template and one contact's data to a subject, an HTML part and a text part.
+
+A template is compiled once for a campaign: composed, vetted, limited, its CSS inlined (core/inlining.py). What is
+left for each message is to fill in holes.
+
+Terms:
+    sources: the files of one template, and the shared ones it may name; their digest is its address.
+    context: the data of one message: `contact`, `tenant`, `campaign`, `unsubscribe_url`.
+    fields: the dotted names that a template asks for, such as `contact.first_name`.
+
+Invariants:
+    A context holds JSON and nothing else: no object of ours can be reached from a template.
+    In HTML everything printed is escaped unless the author wrote `|safe`; in text and subject nothing is (T05).
+    A field that is missing raises, and is named; nothing is rendered around it (T04).
+    A subject is one line that no header can be injected through (T06).
+
+Standards:
+    Jinja 3.1 template language. RFC 8259 (JSON). RFC 5322 (Internet message format), 2.2 on header fields.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any, Literal
+
+from jinja2 import nodes
+from jinja2.environment import Template
+from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
+from jinja2.exceptions import TemplateSyntaxError as JinjaSyntaxError
+
+from core import composition, headers, inlining, links, vetting
+from core.dialect import METER, MailEnvironment, Meter
+from core.errors import (
+    TemplateError,
+    TemplateForbiddenError,
+    TemplateLimitError,
+    TemplateSyntaxError,
+    TemplateUndefinedError,
+)
+
+
+MAX_OUTPUT = 500_000
+MAX_CONTEXT = 256_000
+MAX_CONTEXT_DEPTH = 8
+
+_HTML = MailEnvironment(html=True)
+_TEXT = MailEnvironment(html=False)
+# XML 1.0 and every HTML parser stumble over these; lone surrogates are no characters at all.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateSources:
+    """The files of one template. `shared` maps a name such as "_shared/layout.html.j2" to its source."""
+
+    name: str
+    subject: str
+    html: str
+    text: str
+    shared: Mapping[str, str]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of names and sources in hexadecimal: equal sources have equal digests."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the sources as JSON types."""
+        return {
+            "name": self.name,
+            "subject": self.subject,
+            "html": self.html,
+            "text": self.text,
+            "shared": dict(self.shared),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TemplateSources":
+        """Return the sources that `as_json` wrote."""
+        return cls(**{key: data[key] for key in ("name", "subject", "html", "text", "shared")})
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one contact is sent."""
+
+    subject: str
+    html: str
+    text: str
+
+
+class CompiledTemplate:
+    """A template ready to be filled in. Rendering changes nothing in it, so threads may share it.
+
+    Attributes:
+        inlining: "once" if the CSS is written into the template, "each" if it is inlined for each message.
+        why: The reason, for the author.
+        fields: The dotted names of the data that the template asks for.
+    """
+
+    def __init__(
+        self, parts: dict[str, Template], verdict: inlining.Inlining, fields: frozenset[str]
+    ) -> None:
+        self._parts = parts
+        self.inlining: Literal["once", "each"] = verdict.when
+        self.why = verdict.why
+        self.fields = fields
+
+    def render(self, context: Mapping[str, object]) -> Content:
+        """Return the content for one contact.
+
+        Raises:
+            TemplateUndefinedError: The data lacks a field that the template uses.
+            TemplateLimitError: It works or prints too much.
+            TemplateForbiddenError: It reached for what templates may not touch.
+            TemplateError: The data is not plain JSON, or does not fit the template.
+        """
+        check_context(context)
+        with _metered(context):
+            subject = _fill(self._parts["subject"], context).strip()
+            html = _fill(self._parts["html"], context)
+            text = _fill(self._parts["text"], context)
+        headers.check_header_value("Subject", subject)
+        return Content(subject, html if self.inlining == "once" else inlining.inline_page(html), text)
+
+
+def compile_template(sources: TemplateSources) -> CompiledTemplate:
+    """Return the template, ready to be filled in.
+
+    Raises:
+        TemplateSyntaxError: Jinja cannot parse it; the message names file and line.
+        TemplateForbiddenError: It reaches for what templates may not touch.
+        TemplateLimitError: It is too large or too deep.
+        TemplateError: Its CSS cannot be inlined.
+    """
+    html = _vetted(_HTML, f"{sources.name}/body.html.j2", sources.html, sources.shared)
+    links.guard(html, _HTML)
+    verdict = inlining.inline_template(html)
+    trees = {
+        "subject": _vetted(_TEXT, f"{sources.name}/subject.txt.j2", sources.subject, sources.shared),
+        "html": html,
+        "text": _vetted(_TEXT, f"{sources.name}/body.txt.j2", sources.text, sources.shared),
+    }
+    fields = frozenset().union(*map(vetting.fields, trees.values()))
+    parts = {part: _code(_HTML if part == "html" else _TEXT, tree, part) for part, tree in trees.items()}
+    return CompiledTemplate(parts, verdict, fields)
+
+
+def context_for(
+    *,
+    contact: Mapping[str, Any],
+    tenant: Mapping[str, Any],
+    campaign: Mapping[str, Any],
+    unsubscribe_url: str,
+) -> dict[str, Any]:
+    """Return the context of one message.
+
+    Args:
+        contact: The contact's attributes and `email`.
+        tenant: `name`, `postal_address`, `from_address`, `reply_to`, `website`.
+        campaign: `name`, and `subject` if it has one of its own.
+        unsubscribe_url: The contact's own link, opaque.
+    """
+    return {
+        "contact": dict(contact),
+        "tenant": dict(tenant),
+        "campaign": dict(campaign),
+        "unsubscribe_url": unsubscribe_url,
+    }
+
+
+def check_context(context: Mapping[str, object]) -> None:
+    """Refuse data that is not plain JSON, or too much of it.
+
+    Raises:
+        TemplateError: A value of another type, or a text with control characters.
+        TemplateLimitError: More than 256,000 characters, or nested more than eight deep.
+    """
+    size = 0
+    level: list[tuple[str, object]] = list(context.items())
+    for _ in range(MAX_CONTEXT_DEPTH):
+        if not level:
+            return
+        below: list[tuple[str, object]] = []
+        for path, value in level:
+            size += _check_value(path, value, below)
+        level = below
+        if size > MAX_CONTEXT:
+            break
+    if level or size > MAX_CONTEXT:
+        raise TemplateLimitError("the data of one message is too large", hint="keep lists per contact short")
+
+
+def _check_value(path: str, value: object, below: list[tuple[str, object]]) -> int:
+    """Ask about one value, put what it holds into `below`, and return its size in characters."""
+    kind = type(value)
+    if kind is str:
+        text: str = value  # type: ignore[assignment]  # mypy does not narrow by `type(value) is str`
+        if not text.isprintable() and _UNPRINTABLE.search(text):
+            raise TemplateError(f"{path} has control characters", hint="clean the data", code="data_control")
+        return len(text)
+    if isinstance(value, dict) and kind is dict:
+        if not all(type(key) is str for key in value):
+            raise TemplateError(f"{path} has a key that is no text", code="data_type")
+        below += [(f"{path}.{key}", item) for key, item in value.items()]
+    elif isinstance(value, list) and kind is list:
+        below += [(path, item) for item in value]
+    elif not (value is None or kind in {int, float, bool}):
+        raise TemplateError(f"{path} is a {kind.__name__}", hint="give plain JSON", code="data_type")
+    return 8
+
+
+def _vetted(
+    environment: MailEnvironment, name: str, source: str, shared: Mapping[str, str]
+) -> nodes.Template:
+    try:
+        tree = composition.compose(environment, name, source, shared)
+        vetting.vet(tree, environment)
+    except RecursionError as error:
+        raise TemplateLimitError(f"{name}: nested too deep", hint="split the template") from error
+    return tree
+
+
+def _code(environment: MailEnvironment, tree: nodes.Template, part: str) -> Template:
+    vetting.charge_loops(tree, environment)
+    try:
+        code = environment.compile(tree, part, part)
+    except (RecursionError, SyntaxError, MemoryError) as error:
+        raise TemplateLimitError(f"{part}: too deep to be compiled", hint="split the template") from error
+    except JinjaSyntaxError as error:
+        raise TemplateSyntaxError(f"{part}, line {error.lineno}: {error.message}") from error
+    return Template.from_code(environment, code, environment.make_globals(None))
+
+
+def _fill(template: Template, context: Mapping[str, object]) -> str:
+    """Return what the template prints, stopping soon after it prints too much."""
+    printed, size = [], 0
+    stream: Iterator[str] = template.root_render_func(template.new_context(dict(context)))
+    while chunk := list(islice(stream, 256)):
+        size += sum(map(len, chunk))
+        if size > MAX_OUTPUT:
+            raise TemplateLimitError(f"more than {MAX_OUTPUT} characters are printed", hint="send less")
+        printed += chunk
+    return "".join(printed)
+
+
+@contextmanager
+def _metered(context: Mapping[str, object]) -> Iterator[None]:
+    """Give one rendering its meter, and translate what Jinja and Python raise in it."""
+    token = METER.set(Meter(context))
+    try:
+        yield
+    except UndefinedError as error:
+        raise _undefined(str(error), context) from error
+    except SecurityError as error:
+        raise TemplateForbiddenError(str(error), hint="docs/rendering.md lists what there is") from error
+    except (RecursionError, MemoryError, OverflowError) as error:
+        raise TemplateLimitError("the template is too deep or too large", hint="shorten it") from error
+    except (TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise TemplateError(f"the data does not fit the template: {error}") from error
+    finally:
+        METER.reset(token)
+
+
+def _undefined(name: str, context: Mapping[str, object]) -> TemplateUndefinedError:
+    owner, _, field = name.rpartition(".")
+    holder: object = context
+    for key in owner.split(".") if owner else ():
+        holder = holder.get(key, {}) if isinstance(holder, dict) else {}
+    close = get_close_matches(field, list(holder) if isinstance(holder, Mapping) else [], n=1)
+    hint = (
+        f"did you mean {owner + '.' if owner else ''}{close[0]}?" if close else f"add |default(...) to {name}"
+    )
+    return TemplateUndefinedError(f"the template uses {name}, which the data does not have", hint=hint)
