@@ -6,6 +6,7 @@ it is a file, appended to in one write per message; and hence the only thing kep
 
 import array
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -86,21 +87,22 @@ class Journal:
             if data and self._bodies:
                 (self._bodies / f"{number:08d}.{suffix}").write_bytes(data)
 
-    def entries(self, start: int = 0) -> Iterator[dict[str, Any]]:
-        """Yield accepted messages, beginning with the one of this index (0 is the first since the last reset)."""
-        starts = self._starts[self._first + max(start, 0) :]
+    def entries(self, since: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield accepted messages whose number is greater than this, in the order they were accepted."""
+        starts = self._starts[max(since, self._first) :]
         for begin, end in zip(starts, [*starts[1:], self._end], strict=False):
             yield json.loads(os.pread(self._file.fileno(), end - begin, begin))
 
-    def page(self, *, tenant: str | None, campaign: str | None, since: int, limit: int) -> dict[str, Any]:
-        """Return entries that fit the filters, and the index to go on from, None at the end."""
-        found: list[dict[str, Any]] = []
-        for index, entry in enumerate(self.entries(since), start=since):
-            if len(found) == limit:
-                return {"accepted": found, "next": index}
-            if tenant in (None, entry["tenant"]) and campaign in (None, entry["tags"].get("campaign")):
-                found.append(entry)
-        return {"accepted": found, "next": None}
+    def page(
+        self, *, tenant: str | None, campaign: str | None, since: int, limit: int
+    ) -> list[dict[str, Any]]:
+        """Return at most so many entries that fit; the number of the last one is where the next page begins."""
+        fitting = (
+            entry
+            for entry in self.entries(since)
+            if tenant in (None, entry["tenant"]) and campaign in (None, entry["tags"].get("campaign"))
+        )
+        return list(itertools.islice(fitting, limit))
 
 
 def _entry(number: int, message: Message, ses_message_id: str, moment: float) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import getaddresses
 from typing import Any, Final
 
 from simulator import validation
@@ -149,11 +150,14 @@ def _read_raw(message: Message, raw: Mapping[str, Any]) -> None:
     message.raw = _decoded(raw["Data"])
     validation.check_size(len(message.raw), inline_template=False)
     parsed = email.message_from_bytes(message.raw, policy=email.policy.default)
-    html, text = parsed.get_body(("html",)), parsed.get_body(("plain",))
-    message.subject = str(parsed.get("Subject", ""))
-    message.html = html.get_content() if html else ""
-    message.text = text.get_content() if text else ""
-    message.headers = {name: str(value) for name, value in parsed.items()}
+    try:
+        html, text = parsed.get_body(("html",)), parsed.get_body(("plain",))
+        message.subject = str(parsed.get("Subject", ""))
+        message.html = html.get_content() if html else ""
+        message.text = text.get_content() if text else ""
+        message.headers = {name: str(value) for name, value in parsed.items()}
+    except (LookupError, ValueError) as error:
+        raise bad_request("The raw message cannot be parsed.") from error
     message.has_virus = any(_is_virus(part.get_payload(decode=True)) for part in parsed.walk())
     _read_raw_headers(message)
 
@@ -163,9 +167,13 @@ def _read_raw_headers(message: Message) -> None:
     headers = {name.lower(): value for name, value in message.headers.items()}
     message.sender = message.sender or headers.get("from", "")
     if not message.recipients:
-        listed = (headers.get(name, "") for name in ("to", "cc", "bcc"))
-        message.to = [mailbox.strip() for line in listed for mailbox in line.split(",") if mailbox.strip()]
-        message.recipients = [bare_address(mailbox) for mailbox in message.to]
+        message.recipients = [
+            address
+            for name in ("to", "cc", "bcc")
+            for _, address in getaddresses([headers.get(name, "")])
+            if address
+        ]
+        message.to = [headers.get("to", "")]
     message.configuration_set = message.configuration_set or headers.get("x-ses-configuration-set", "")
     message.tenant = message.tenant or headers.get("x-ses-tenant", "")
     if not message.tags and "x-ses-message-tags" in headers:

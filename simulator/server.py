@@ -1,6 +1,7 @@
 """Putting the parts together and serving them on 127.0.0.1."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -122,4 +123,6 @@ def serve(options: Options) -> None:
         sys.stdout.write(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         sys.stdout.flush()
 
-    Server(options, on_ready=announce).run()
+    # Ctrl-C is how it is meant to be stopped, and no error.
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(options, on_ready=announce).run()

@@ -51,7 +51,7 @@ def test_a_bulk_call_answers_by_place_and_one_bad_entry_stops_no_other(simulator
     assert [result["Status"] for result in results] == ["SUCCESS"] * 7 + ["INVALID_PARAMETER"] + [
         "SUCCESS"
     ] * 42
-    accepted = simulator.control("GET", "accepted")["accepted"]
+    accepted = simulator.control("GET", "accepted")
     assert [one["to"] for one in accepted] == [[one] for one in recipients if one != "reader@@example..net"]
     assert [one["subject"] for one in accepted][5:8] == ["Hello 5", "Hello 6", "Hello 8"]
     assert {one["api"] for one in accepted} == {"bulk"}
@@ -68,19 +68,19 @@ def test_an_entry_replaces_headers_and_tags_of_the_same_name_and_keeps_the_other
         "ReplacementTags": [{"Name": "campaign", "Value": "c-43"}],
     }
     simulator.client().send_bulk_email(**request)
-    [accepted] = simulator.control("GET", "accepted")["accepted"]
+    [accepted] = simulator.control("GET", "accepted")
     assert accepted["headers"] == {"X-Shared": "all", "list-unsubscribe": "<https://u.example/a>"}
     assert accepted["tags"] == {"campaign": "c-43"}
 
 
 def test_a_raw_message_says_in_its_headers_what_the_request_does_not(simulator: Running) -> None:
     mime = (
-        "From: News <news@example.com>\r\nTo: reader@example.net\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
+        'From: News <news@example.com>\r\nTo: "Reader, Zoë" <reader@example.net>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n'
         "X-SES-MESSAGE-TAGS: campaign=c-9, rid=r-1\r\nX-SES-CONFIGURATION-SET: raw-set\r\nX-SES-TENANT: raw-tenant\r\n"
         'Content-Type: text/html; charset="utf-8"\r\n\r\n<p>Hallo</p>\r\n'
     )
     simulator.client().send_email(Content={"Raw": {"Data": mime.encode()}})
-    [accepted] = simulator.control("GET", "accepted?tenant=raw-tenant&campaign=c-9")["accepted"]
+    [accepted] = simulator.control("GET", "accepted?tenant=raw-tenant&campaign=c-9")
     assert accepted["subject"] == "Grüße"
     assert accepted["to"] == ["reader@example.net"]
     assert accepted["configuration_set"] == "raw-set"
@@ -94,7 +94,7 @@ def test_a_single_template_is_rendered_by_plain_substitution_without_escaping(si
         "TemplateData": json.dumps({"subject": "a & b", "html": "<b>{{html}}</b>"}),
     }
     simulator.client().send_email(**simple(Content={"Template": template}))
-    [accepted] = simulator.control("GET", "accepted")["accepted"]
+    [accepted] = simulator.control("GET", "accepted")
     assert (accepted["subject"], accepted["html_bytes"]) == ("a & b", len("<b>{{html}}</b>"))
 
 
@@ -253,7 +253,7 @@ def test_what_boto3_lets_through_and_ses_refuses_is_refused(
         client.send_email(**simple(**change))
     assert says in refusal.value.response["Error"]["Message"]
     assert refusal.value.response["ResponseMetadata"]["RequestId"]
-    assert simulator.control("GET", "accepted")["accepted"] == []
+    assert simulator.control("GET", "accepted") == []
 
 
 @pytest.mark.parametrize("count", [0, 51])

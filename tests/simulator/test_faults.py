@@ -37,7 +37,7 @@ def test_a_refusal_raises_the_modelled_exception_and_nothing_is_accepted(
         with pytest.raises(getattr(client.exceptions, code)) as refusal:
             call()
         assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
-    assert simulator.control("GET", "accepted")["accepted"] == []
+    assert simulator.control("GET", "accepted") == []
 
 
 LOST = [

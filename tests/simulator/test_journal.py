@@ -80,15 +80,14 @@ def ten(simulator: Running) -> Running:
 
 def test_accepted_messages_are_read_in_pages_and_by_campaign(ten: Running) -> None:
     first = ten.control("GET", "accepted?campaign=c-1&limit=3")
-    assert [one["to"] for one in first["accepted"]] == [
+    assert [one["to"] for one in first] == [
         ["r1@example.net"],
         ["r3@example.net"],
         ["r5@example.net"],
     ]
-    second = ten.control("GET", f"accepted?campaign=c-1&limit=3&since={first['next']}")
-    assert [one["to"] for one in second["accepted"]] == [["r7@example.net"], ["r9@example.net"]]
-    assert second["next"] is None
-    assert ten.control("GET", "accepted?tenant=tenant-b")["accepted"] == []
+    second = ten.control("GET", f"accepted?campaign=c-1&limit=3&since={first[-1]['n']}")
+    assert [one["to"] for one in second] == [["r7@example.net"], ["r9@example.net"]]
+    assert ten.control("GET", "accepted?tenant=tenant-b") == []
 
 
 def test_a_reset_shows_nothing_of_before_and_numbers_on(ten: Running) -> None:
@@ -97,7 +96,7 @@ def test_a_reset_shows_nothing_of_before_and_numbers_on(ten: Running) -> None:
     stats = ten.control("GET", "stats")
     assert (stats["accepted"], stats["sent_last_24_hours"], stats["calls"]) == (0, 0, {})
     ten.client().send_email(**simple())
-    [accepted] = ten.control("GET", "accepted")["accepted"]
+    [accepted] = ten.control("GET", "accepted")
     assert accepted["n"] == 11
 
 
