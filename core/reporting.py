@@ -1,21 +1,28 @@
 """Reporting: a campaign's numbers as the Markdown that people read in Prefect. Counts and ids, never an address."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from core.campaigns import Status
+from core.deliveries import SkipReason, State
+from core.facts import Fact
 from core.forecast import Forecast
 
 
-_FACTS = {
-    "delivery": "delivered",
-    "delay": "delayed",
-    "bounce_permanent": "bounced, permanent",
-    "bounce_transient": "bounced, transient",
-    "complaint": "complained",
-    "open": "opened",
-    "click": "clicked",
-    "reject": "rejected by SES",
-    "render_fail": "not rendered by SES",
+_WORDS = {
+    Fact.SENT: "confirmed by a Send event",
+    Fact.DELIVERY: "delivered",
+    Fact.DELAY: "delayed",
+    Fact.BOUNCE_PERMANENT: "hard bounces",
+    Fact.BOUNCE_TRANSIENT: "soft bounces",
+    Fact.BOUNCE_BLOCK: "blocked by the receiver's policy",
+    Fact.BOUNCE_CONTENT: "refused for their content",
+    Fact.COMPLAINT: "complaints",
+    Fact.OPEN: "opened by a person",
+    Fact.CLICK: "clicked by a person",
+    Fact.OPEN_MACHINE: "opened by a machine",
+    Fact.CLICK_MACHINE: "clicked by a machine",
+    Fact.REJECT: "rejected by SES",
+    Fact.RENDERING_FAILURE: "not rendered by SES",
 }
 
 
@@ -31,14 +38,20 @@ def percent(status: Status) -> float:
 
 
 def report(
-    *, tenant: str, campaign: str, status: Status, events: Mapping[str, int], forecast: Forecast | None, summary: str
+    *,
+    tenant: str,
+    campaign: str,
+    status: Status,
+    events: Mapping[str, int],
+    forecast: Forecast | None,
+    summary: str,
 ) -> str:
     """Return a campaign's report."""
     lines = [f"# {tenant} · {campaign}", "", f"**{summary[:1].upper()}{summary[1:]}.**", ""]
     lines += _table(("people", "count"), _people(status))
     if events:
         lines += ["", "## What SES reports", ""]
-        lines += _table(("event", "messages"), [(_FACTS.get(fact, fact), count) for fact, count in events.items()])
+        lines += _table(("event", "messages"), [(_in_words(fact), count) for fact, count in events.items()])
     if forecast and forecast.waiting:
         lines += ["", "## When it will be done", ""]
         lines += [
@@ -47,6 +60,10 @@ def report(
         ]
     balance = "The parts add up to the audience." if status.adds_up else "**The parts do not add up.**"
     return "\n".join([*lines, "", f"Campaign {status.campaign_id} is {status.state}. {balance}", ""])
+
+
+def _in_words(fact: str) -> str:
+    return _WORDS.get(Fact(fact), fact.replace("_", " ")) if fact in set(Fact) else fact
 
 
 def _people(status: Status) -> list[tuple[str, int]]:
@@ -70,3 +87,38 @@ def _table(header: tuple[str, str], rows: list[tuple[str, int]]) -> list[str]:
         "| --- | ---: |",
         *(f"| {name} | {count:,} |" for name, count in rows),
     ]
+
+
+def why(*, state: str, skip_reason: str | None, outcome_code: str | None, facts: Sequence[str]) -> str:
+    """Return in a sentence why one person's message is where it is."""
+    if state == State.SKIPPED:
+        return (
+            f"Not sent: {_SKIPPED.get(SkipReason(skip_reason), skip_reason)}." if skip_reason else "Not sent."
+        )
+    if state == State.FAILED:
+        return f"SES refused it for good ({outcome_code})." if outcome_code else "It could not be sent."
+    if state == State.SENT:
+        told = [_in_words(fact) for fact in facts if fact != Fact.SENT]
+        return f"SES accepted it; reported since: {', '.join(told)}." if told else "SES accepted it."
+    return _STANDING[State(state)]
+
+
+_SKIPPED = {
+    SkipReason.UNSUBSCRIBED: "the person has unsubscribed",
+    SkipReason.COMPLAINED: "the person has complained about earlier mail",
+    SkipReason.HARD_BOUNCED: "the address bounced for good",
+    SkipReason.SOFT_BOUNCED: "the address bounced again and again",
+    SkipReason.SUPPRESSED: "the address was suppressed by hand or by import",
+    SkipReason.DUPLICATE: "another contact of the audience has the same address, and got it",
+    SkipReason.RETIRED: "hygiene has retired the contact",
+    SkipReason.NO_CONSENT: "there is no consent on record",
+    SkipReason.CANCELLED: "the campaign was cancelled",
+}
+
+_STANDING = {
+    State.PENDING: "It waits for its turn.",
+    State.CLAIMED: "A worker is rendering it.",
+    State.SUBMITTING: "It is being handed to SES.",
+    State.IN_DOUBT: "SES's answer was lost; its events will tell whether it was accepted.",
+    State.UNCONFIRMED: "SES's answer was lost and no event came; it may or may not have been delivered.",
+}

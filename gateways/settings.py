@@ -60,4 +60,4 @@ class Settings(BaseSettings):
 @cache
 def settings() -> Settings:
     """Return the process's settings; tests build their own `Settings(...)`."""
-    return Settings()  # type: ignore[call-arg]  # pydantic fills the fields from the environment
+    return Settings()

@@ -1,7 +1,7 @@
 """Campaigns: create, find, move between states, and count how they stand."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
@@ -10,7 +10,7 @@ from core.campaigns import FINAL, CampaignState, Status
 from core.errors import ConflictError, NotFoundError
 from core.rendering import TemplateSources
 from models import Campaign, TemplateVersion
-from store.session import Row, count, one, rows, run
+from store.session import Row, count, rows, run
 
 
 def pin_template(session: Session, *, tenant_id: int, sources: TemplateSources) -> str:
@@ -242,32 +242,19 @@ def sample_contacts(session: Session, *, tenant_id: int, audience_id: int, limit
 
 def contacts_without(
     session: Session, *, tenant_id: int, audience_id: int, attribute: str, limit: int = 3
-) -> tuple[int, Sequence[Row]]:
-    """Return how many members lack an attribute, and the first few of them: id, address, attributes."""
-    lacking = """FROM audience_member m JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
+) -> Sequence[Row]:
+    """Return the first few members that lack an attribute: id, address, attributes."""
+    return rows(
+        session,
+        """SELECT c.id, c.address, c.attributes FROM audience_member m
+           JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
            WHERE m.tenant_id = :tenant_id AND m.audience_id = :audience_id AND c.state = 'active'
-             AND NOT jsonb_exists(c.attributes, :attribute)"""
-    values = {"tenant_id": tenant_id, "audience_id": audience_id, "attribute": attribute}
-    total = one(session, f"SELECT count(*) AS people {lacking}", **values)
-    first = rows(
-        session,
-        f"SELECT c.id, c.address, c.attributes {lacking} ORDER BY c.id LIMIT :limit",
-        limit=limit,
-        **values,
-    )
-    assert total is not None
-    return total["people"], first
-
-
-def schedule(session: Session, *, tenant_id: int, campaign_id: int, start_at: datetime) -> None:
-    """Let a draft start by itself."""
-    run(
-        session,
-        """UPDATE campaign SET start_at = :start_at, state = 'scheduled'
-           WHERE tenant_id = :tenant_id AND id = :campaign_id AND state IN ('draft', 'scheduled')""",
+             AND NOT jsonb_exists(c.attributes, :attribute)
+           LIMIT :limit""",
         tenant_id=tenant_id,
-        campaign_id=campaign_id,
-        start_at=start_at,
+        audience_id=audience_id,
+        attribute=attribute,
+        limit=limit,
     )
 
 

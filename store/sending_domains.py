@@ -78,14 +78,8 @@ def local_now(session: Session, *, tenant_id: int) -> datetime:
 
 def open_day(session: Session, *, tenant_id: int, sending_domain_id: int) -> None:
     """Make today's allowance from the domain's rung, if the domain is not warm and there is none yet."""
-    domain = one(
-        session,
-        "SELECT rung FROM sending_domain WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
-        tenant_id=tenant_id,
-        sending_domain_id=sending_domain_id,
-    )
-    assert domain is not None
-    allowance = warmup.allowance(domain["rung"])
+    rung = rung_of(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id)
+    allowance = warmup.allowance(rung)
     if allowance is None:
         return
     run(
@@ -117,18 +111,24 @@ def left_today(session: Session, *, tenant_id: int, sending_domain_id: int) -> i
     return None if row is None else int(row["left"])
 
 
-def left_or_allowed(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
-    """Return what is left of today, or what the rung would allow on a day that nobody has opened yet."""
-    left = left_today(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id)
-    if left is not None:
-        return left
+def rung_of(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
+    """Return the domain's rung; None when it is warm."""
     row = one(
         session,
         "SELECT rung FROM sending_domain WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
     )
-    return warmup.allowance(row["rung"]) if row else None
+    assert row is not None
+    rung: int | None = row["rung"]
+    return rung
+
+
+def left_or_allowed(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
+    """Return what is left of today, or what the rung would allow on a day that nobody has opened yet."""
+    key = {"tenant_id": tenant_id, "sending_domain_id": sending_domain_id}
+    left = left_today(session, **key)
+    return warmup.allowance(rung_of(session, **key)) if left is None else left
 
 
 def take(session: Session, *, tenant_id: int, sending_domain_id: int, day: date, wanted: int) -> int | None:

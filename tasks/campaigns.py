@@ -1,29 +1,25 @@
-"""Campaigns: create, check, start, plan, pause, resume, cancel, settle; and the numbers of a report."""
+"""Campaigns: create, start, plan, pause, resume, cancel, settle, conclude."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlmodel import Session
-
-from core import headers, pacing, preflight
+from core import forecast as forecasting
+from core import headers
 from core.campaigns import RESUMABLE, STARTABLE, CampaignState, Status
 from core.deliveries import Policy
-from core.errors import ConfigurationError, ConflictError, InputError, PreflightError, TemplateError
-from core.forecast import Forecast, forecast
-from core.preflight import Finding
-from core.rendering import CompiledTemplate
+from core.errors import ConfigurationError, ConflictError, InputError, PreflightError
+from core.forecast import Forecast
 from core.runs import Ending, Tally
-from core.tenants import TenantState
 from gateways import templates
-from models import Campaign, Tenant
-from store import accounts, audiences, campaigns, deliveries, planning, sending_domains, tenants
-from tasks.messages import Job, context, load_job, unsubscribe_url
+from models import Campaign
+from store import audiences, campaigns, deliveries, planning, sending_domains, tenants
+from tasks import preflight
+from tasks.preflight import Preflight
 from tasks.resources import Resources
 
 
-SAMPLES: Final = 20  # real contacts whose message is rendered before the first one leaves
 DOUBT_WINDOW: Final = timedelta(hours=24)  # then doubt that no evidence settled is called `unconfirmed`
 
 
@@ -77,145 +73,6 @@ def create(
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preflight:
-    """What is known before the first message leaves."""
-
-    findings: Sequence[Finding]
-    selected: int
-    will_be_sent: int
-    skipped: dict[str, int]
-    forecast: Forecast | None
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing forbids the start."""
-        return not any(finding.severity == "block" for finding in self.findings)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the answer of `campaign preflight`."""
-        return {
-            "ok": self.ok,
-            "findings": [finding.as_json() for finding in self.findings],
-            "audience": {
-                "selected": self.selected,
-                "will_be_sent": self.will_be_sent,
-                "skipped": self.skipped,
-            },
-            "forecast": self.forecast.as_json() if self.forecast else None,
-        }
-
-
-def check(resources: Resources, campaign_id: int) -> Preflight:
-    """Answer, without changing anything, whether a campaign may start, who gets it, and when it will be done."""
-    findings: list[Finding] = []
-    try:
-        job = load_job(resources, campaign_id)
-        findings += _template_findings(resources, job)
-    except TemplateError as error:
-        findings.append(_finding(error.code, error.message, "template"))
-    with resources.database.begin() as session:
-        tenant_id = campaigns.tenant_of(session, campaign_id)
-        campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
-        tenant = tenants.by_id(session, tenant_id=tenant_id)
-        people = planning.preview(session, tenant_id=tenant_id, audience_id=campaign.audience_id)
-        will_be_sent = people.pop(None, 0)
-        outlook = forecast_of(session, resources, campaign, waiting=will_be_sent)
-    findings += _standing_findings(tenant, will_be_sent)
-    return Preflight(
-        findings=findings,
-        selected=will_be_sent + sum(people.values()),
-        will_be_sent=will_be_sent,
-        skipped={str(reason): number for reason, number in sorted(people.items(), key=str)},
-        forecast=outlook,
-    )
-
-
-def _standing_findings(tenant: Tenant, will_be_sent: int) -> list[Finding]:
-    findings = []
-    if will_be_sent == 0:
-        findings.append(_finding("audience_empty", "nobody of the audience may be sent to", "audience"))
-    if tenant.state is not TenantState.ACTIVE:
-        findings.append(_finding("tenant_paused", f"the tenant is paused: {tenant.state_reason}", "tenant"))
-    if not tenant.postal_address.strip():
-        findings.append(_finding("LAW-US-01", "the tenant has no postal address", "tenant"))
-    return findings
-
-
-def _finding(identifier: str, message: str, where: str) -> Finding:
-    return Finding(id=identifier, severity="block", message=message, where=where)
-
-
-def _template_findings(resources: Resources, job: Job) -> list[Finding]:
-    """Render the messages of real contacts, among them some that lack each field the template names."""
-    with resources.database.begin() as session:
-        audience = {"tenant_id": job.tenant_id, "audience_id": job.campaign.audience_id}
-        samples = {row["id"]: row for row in campaigns.sample_contacts(session, **audience, limit=SAMPLES)}
-        for attribute in _contact_fields(job.template):
-            _, lacking = campaigns.contacts_without(session, **audience, attribute=attribute)
-            samples |= {row["id"]: row for row in lacking}
-    found: dict[tuple[str, str], list[int]] = {}
-    first: dict[tuple[str, str], Finding] = {}
-    for contact_id, row in samples.items():
-        for finding in _sample_findings(resources, job, row["address"], row["attributes"]):
-            found.setdefault((finding.id, finding.message), []).append(contact_id)
-            first.setdefault((finding.id, finding.message), finding)
-    return [_with_contacts(first[key], contact_ids) for key, contact_ids in found.items()]
-
-
-def _contact_fields(template: CompiledTemplate) -> list[str]:
-    names = (field.removeprefix("contact.") for field in template.fields if field.startswith("contact."))
-    return sorted(name for name in names if name != "email")
-
-
-def _sample_findings(
-    resources: Resources, job: Job, address: str, attributes: dict[str, Any]
-) -> list[Finding]:
-    url = unsubscribe_url(resources, tenant_id=job.tenant_id, delivery_id=0)
-    try:
-        content = job.template.render(context(job, address, attributes, url))
-    except (TemplateError, InputError) as error:
-        return [_finding(error.code, error.message, "template")]
-    return preflight.check_message(
-        content,
-        headers=headers.list_headers(url),
-        postal_address=job.tenant.postal_address,
-        unsubscribe_url=url,
-    )
-
-
-def _with_contacts(finding: Finding, contact_ids: Sequence[int]) -> Finding:
-    """Name three contacts, by id, whose message shows the finding."""
-    some = ", ".join(str(contact_id) for contact_id in contact_ids[:3])
-    return replace(finding, message=f"{finding.message} (contacts {some})")
-
-
-def forecast_of(
-    session: Session, resources: Resources, campaign: Campaign, *, waiting: int
-) -> Forecast | None:
-    """Say when a campaign will be done; None before the account's quota was ever read."""
-    domain_of = {"tenant_id": campaign.tenant_id, "sending_domain_id": campaign.sending_domain_id}
-    try:
-        account, now = accounts.find(session, region=resources.ses.region)
-    except ConfigurationError:
-        return None
-    rung = next(
-        row["rung"]
-        for row in sending_domains.of_tenant(session, tenant_id=campaign.tenant_id)
-        if row["id"] == campaign.sending_domain_id
-    )
-    unlimited = account.max_24_hour_send < 0
-    return forecast(
-        waiting=waiting,
-        left_today=sending_domains.left_or_allowed(session, **domain_of),
-        rung=rung,
-        quota_left=pacing.quota_left(account),
-        quota_per_day=None if unlimited else int(account.max_24_hour_send * pacing.QUOTA_SHARE),
-        rate=pacing.rate(account, now),
-        now=sending_domains.local_now(session, tenant_id=campaign.tenant_id),
-    )
-
-
 def start(resources: Resources, campaign_id: int) -> Preflight:
     """Check a campaign and, if nothing forbids it, let it be sent; one that is being sent already goes on.
 
@@ -223,7 +80,7 @@ def start(resources: Resources, campaign_id: int) -> Preflight:
         PreflightError: Findings forbid the start.
         ConflictError: It is paused, done or cancelled.
     """
-    result = check(resources, campaign_id)
+    result = preflight.check_campaign(resources, campaign_id)
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         state = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id).state
@@ -250,7 +107,7 @@ def _next_step(state: CampaignState, campaign_id: int) -> str:
 
 
 def _refuse(campaign_id: int, result: Preflight) -> None:
-    blocking = [finding for finding in result.findings if finding.severity == "block"]
+    blocking = preflight.blocking(result.findings)
     raise PreflightError(
         f"campaign {campaign_id} may not start: {blocking[0].message}",
         findings=[finding.as_json() for finding in blocking],
@@ -336,6 +193,29 @@ def settle(resources: Resources, *, tenant_id: int) -> dict[str, int]:
     return {"freed": freed, "in_doubt": doubtful, "unconfirmed": unconfirmed, "done": done}
 
 
+def note_approval(resources: Resources, campaign_id: int, *, approver: str, approved: bool) -> None:
+    """Keep a person's decision in the audit, so that it outlives the run that asked for it."""
+    with resources.database.begin() as session:
+        tenants.audit(
+            session,
+            tenant_id=campaigns.tenant_of(session, campaign_id),
+            actor=approver,
+            action="campaign.approved" if approved else "campaign.not_approved",
+            subject=f"campaign {campaign_id}",
+        )
+
+
+def in_words(status: Status, tally: Tally, outlook: Forecast | None) -> str:
+    """Return the sentence with which a run ends."""
+    if status.state is CampaignState.DONE or outlook is None:
+        return f"{status.state}: {status.sent:,} sent, {status.skipped:,} skipped, {status.failed:,} failed"
+    if tally.ending in {Ending.STOPPED, Ending.BLOCKED}:
+        return f"{status.state}, {tally.reason}: {status.sent:,} sent, {status.pending:,} wait"
+    if status.pending == 0:
+        return f"{status.sent:,} sent, {status.in_doubt + status.submitting:,} in doubt until SES's events settle them"
+    return forecasting.in_words(status.sent, outlook)
+
+
 def conclude(resources: Resources, campaign_id: int, tally: Tally) -> tuple[Status, Forecast | None]:
     """Close a run: finish the campaign if it is done, else note when dispatch should go on; return how it stands."""
     with resources.database.begin() as session:
@@ -348,7 +228,9 @@ def conclude(resources: Resources, campaign_id: int, tally: Tally) -> tuple[Stat
             campaigns.wait_for(session, **key, pause=tally.wait)
         status = campaigns.status(session, **key)
         campaign = campaigns.find(session, **key)
-        return status, forecast_of(session, resources, campaign, waiting=status.pending + status.claimed)
+        return status, preflight.outlook_of(
+            session, resources, campaign, waiting=status.pending + status.claimed
+        )
 
 
 def status_of(resources: Resources, campaign_id: int) -> Status:
@@ -356,3 +238,45 @@ def status_of(resources: Resources, campaign_id: int) -> Status:
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         return campaigns.status(session, tenant_id=tenant_id, campaign_id=campaign_id)
+
+
+def event_counts(resources: Resources, campaign_id: int) -> dict[str, int]:
+    """Count a campaign's deliveries by what SES reported of them."""
+    with resources.database.begin() as session:
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        return campaigns.event_counts(session, tenant_id=tenant_id, campaign_id=campaign_id)
+
+
+def ready(resources: Resources) -> list[tuple[str, int]]:
+    """Settle what dead workers left behind; return the tenant's slug and id of each campaign that should go on."""
+    with resources.database.begin() as session:
+        everyone = [(tenant.id, tenant.slug) for tenant in tenants.everyone(session) if tenant.id is not None]
+    found = []
+    for tenant_id, slug in everyone:
+        settle(resources, tenant_id=tenant_id)
+        with resources.database.begin() as session:
+            found += [(slug, row["id"]) for row in campaigns.ready(session, tenant_id=tenant_id)]
+    return found
+
+
+def outlook(resources: Resources, campaign_id: int) -> Forecast:
+    """Say when a campaign will be done: from the ledger once it is planned, before that from its audience.
+
+    Raises:
+        ConfigurationError: The SES quota was never read.
+    """
+    with resources.database.begin() as session:
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
+        if campaign.planned_at:
+            status = campaigns.status(session, tenant_id=tenant_id, campaign_id=campaign_id)
+            waiting = status.pending + status.claimed
+        else:
+            people = planning.preview(session, tenant_id=tenant_id, audience_id=campaign.audience_id)
+            waiting = people.get(None, 0)
+        found = preflight.outlook_of(session, resources, campaign, waiting=waiting)
+    if found is None:
+        raise ConfigurationError(
+            "the SES quota was never read", hint="posthouse doctor tells whether SES answers."
+        )
+    return found

@@ -15,6 +15,20 @@ from tasks.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """Who speaks, and under which campaign's name: what a template sees beside the contact."""
+
+    tenant: Tenant
+    campaign_name: str
+
+    @property
+    def tenant_id(self) -> int:
+        """Return the id that every query takes."""
+        assert self.tenant.id is not None
+        return self.tenant.id
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What all messages of a campaign share."""
 
@@ -24,10 +38,14 @@ class Job:
     from_header: str
 
     @property
+    def voice(self) -> Voice:
+        """Return who speaks."""
+        return Voice(self.tenant, self.campaign.name)
+
+    @property
     def tenant_id(self) -> int:
         """Return the id that every query takes."""
-        assert self.tenant.id is not None
-        return self.tenant.id
+        return self.voice.tenant_id
 
     @property
     def campaign_id(self) -> int:
@@ -64,16 +82,16 @@ def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:
         from_header=job.from_header,
         reply_to=job.tenant.reply_to,
         recipient=delivery.address,
-        content=job.template.render(context(job, delivery.address, delivery.attributes, url)),
+        content=job.template.render(context(job.voice, delivery.address, delivery.attributes, url)),
         headers=headers.list_headers(url),
         configuration_set=job.tenant.configuration_set,
         ses_tenant_name=job.tenant.ses_tenant_name,
     )
 
 
-def context(job: Job, address: str, attributes: Mapping[str, Any], url: str) -> dict[str, Any]:
+def context(voice: Voice, address: str, attributes: Mapping[str, Any], url: str) -> dict[str, Any]:
     """Return what a template sees of one contact."""
-    tenant = job.tenant
+    tenant = voice.tenant
     return context_for(
         contact={**attributes, "email": address},
         tenant={
@@ -83,7 +101,7 @@ def context(job: Job, address: str, attributes: Mapping[str, Any], url: str) -> 
             "reply_to": tenant.reply_to,
             "website": tenant.website,
         },
-        campaign={"name": job.campaign.name},
+        campaign={"name": voice.campaign_name},
         unsubscribe_url=url,
     )
 

@@ -1,0 +1,214 @@
+"""`posthouse campaign`: create, check, send and watch campaigns."""
+
+import getpass
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import AsJson, Failed, answer, errors_as_answers, listing, pairs, progress, stderr, stdout
+from core.campaigns import Status
+from core.deliveries import Policy
+from core.errors import InputError
+from core.runs import Ending, Tally
+from store import campaigns, tenants
+from tasks import accounts, sending
+from tasks import campaigns as steps
+from tasks import preflight as checks
+from tasks.preflight import Preflight
+from tasks.resources import resources
+
+
+app = typer.Typer(no_args_is_help=True)
+
+Id = Annotated[int, typer.Argument(help="The campaign's id.", metavar="ID")]
+Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
+STRETCH_SECONDS = 30.0  # after each, the progress bar moves
+PATIENCE_SECONDS = 600.0  # how long to wait for an SES that cannot be reached
+
+
+@app.command()
+def create(
+    tenant: Annotated[str, typer.Argument(help="The tenant's slug.")],
+    *,
+    name: Annotated[str, typer.Option(help="What people call the campaign.")],
+    audience: Annotated[str, typer.Option(help="The list that gets it.")],
+    template: Annotated[str, typer.Option(help="A folder of templates/, pinned as it is now.")],
+    subject: Annotated[str | None, typer.Option(help="Instead of the template's subject.")] = None,
+    start_at: Annotated[
+        str | None, typer.Option(help="ISO time with a zone; it starts by itself then.")
+    ] = None,
+    policy: Annotated[
+        Policy, typer.Option(help="What happens to doubt that nothing settles.")
+    ] = Policy.EVIDENCE,
+    as_json: AsJson = False,
+) -> None:
+    """Create a campaign; nothing is sent."""
+    with errors_as_answers(as_json=as_json):
+        campaign_id = steps.create(
+            resources(),
+            tenant_slug=tenant,
+            name=name,
+            audience=audience,
+            template=template,
+            subject=subject,
+            start_at=_moment(start_at) if start_at else None,
+            policy=policy,
+        )
+        answer({"campaign_id": campaign_id}, as_json=as_json)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a time", hint="Such as 2026-12-01T09:00+01:00.") from error
+    if moment.tzinfo is None:
+        raise InputError(f"{text!r} has no time zone", hint="Such as 2026-12-01T09:00+01:00, or …Z for UTC.")
+    return moment.astimezone(UTC)
+
+
+@app.command()
+def preflight(campaign_id: Id, *, as_json: AsJson = False) -> None:
+    """Check a campaign: who gets it, who does not and why, and when it will be done. Exit 1 if it may not start."""
+    with errors_as_answers(as_json=as_json):
+        accounts.refresh(resources())
+        result = checks.check_campaign(resources(), campaign_id)
+        answer(result.as_json(), as_json=as_json, show=lambda: _show_preflight(result))
+        if not result.ok:
+            raise Failed
+
+
+def _show_preflight(result: Preflight) -> None:
+    stdout.print(f"{result.will_be_sent:,} of {result.selected:,} people will be sent to")
+    for reason, number in result.skipped.items():
+        stdout.print(f"  {number:,} skipped: {reason.replace('_', ' ')}")
+    lines = [(finding.severity, finding.id, finding.message) for finding in result.findings]
+    if lines:
+        stdout.print(listing(("", "rule", "finding"), lines))
+    if result.forecast:
+        stdout.print(pairs(result.forecast.as_json()))
+    stdout.print("[green]may start[/green]" if result.ok else "[red]may not start[/red]")
+
+
+@app.command()
+def send(
+    campaign_id: Id,
+    *,
+    via_prefect: Annotated[
+        bool, typer.Option("--via-prefect", help="Let a Prefect worker do it, and wait.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send until the campaign is done, paused or out of today's allowance; answer its status."""
+    with errors_as_answers(as_json=as_json):
+        if via_prefect:
+            _send_via_prefect(campaign_id)
+        else:
+            _send_here(campaign_id)
+        _answer_status(steps.status_of(resources(), campaign_id), as_json=as_json)
+
+
+def _send_here(campaign_id: int) -> None:
+    accounts.refresh(resources())
+    steps.start(resources(), campaign_id)
+    steps.plan(resources(), campaign_id)
+    status = steps.status_of(resources(), campaign_id)
+    with progress("sending", status.open) as more, sending.sender(resources(), campaign_id) as sender:
+        total, waited = Tally(), 0.0
+        while True:
+            tally = sender.send(seconds=STRETCH_SECONDS)
+            total.add(tally)
+            more(tally.accepted + tally.failed + tally.skipped)
+            waited = 0.0 if tally.accepted else waited
+            if tally.ending is Ending.BLOCKED and waited < PATIENCE_SECONDS:
+                time.sleep(tally.wait.total_seconds())
+                waited += tally.wait.total_seconds()
+            elif tally.ending is not Ending.MORE:
+                break
+    status, outlook = steps.conclude(resources(), campaign_id, total)
+    stderr.print(steps.in_words(status, total, outlook), highlight=False)
+
+
+def _send_via_prefect(campaign_id: int) -> None:
+    from cli.prefect_runs import run_to_its_end  # noqa: PLC0415  # importing Prefect takes seconds
+
+    with resources().database.begin() as session:
+        tenant = tenants.by_id(session, tenant_id=campaigns.tenant_of(session, campaign_id))
+    run_to_its_end("send-campaign/send-campaign", {"tenant": tenant.slug, "campaign_id": campaign_id})
+
+
+@app.command()
+def status(campaign_id: Id, *, as_json: AsJson = False) -> None:
+    """Say how a campaign stands; the parts add up to its audience."""
+    with errors_as_answers(as_json=as_json):
+        _answer_status(steps.status_of(resources(), campaign_id), as_json=as_json)
+
+
+def _answer_status(status: Status, *, as_json: bool) -> None:
+    document = status.as_json()
+    flat = {**document, "skipped": {"total": status.skipped, **status.skipped_by_reason}}
+    answer(document, as_json=as_json, show=lambda: stdout.print(pairs(flat)))
+
+
+@app.command("list")
+def list_(
+    tenant: Annotated[str | None, typer.Argument(help="Only this tenant's.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List campaigns, newest first."""
+    with errors_as_answers(as_json=as_json):
+        found = _campaigns(tenant)
+        table = listing(tuple(found[0]), [list(line.values()) for line in found]) if found else "no campaigns"
+        answer({"campaigns": found}, as_json=as_json, show=lambda: stdout.print(table))
+
+
+def _campaigns(tenant: str | None) -> list[dict[str, Any]]:
+    with resources().database.begin() as session:
+        chosen = [tenants.by_slug(session, tenant)] if tenant else tenants.everyone(session)
+        return [
+            {
+                "campaign_id": campaign.id,
+                "tenant": owner.slug,
+                "name": campaign.name,
+                "state": str(campaign.state),
+                "start_at": campaign.start_at,
+            }
+            for owner in chosen
+            if owner.id is not None
+            for campaign in campaigns.of_tenant(session, tenant_id=owner.id)
+        ]
+
+
+@app.command()
+def pause(campaign_id: Id, *, reason: Why = "", as_json: AsJson = False) -> None:
+    """Stop a campaign within one window of calls; nothing is cancelled."""
+    with errors_as_answers(as_json=as_json):
+        moved = steps.pause(resources(), campaign_id, reason=reason, actor=getpass.getuser())
+        _answer_status(moved, as_json=as_json)
+
+
+@app.command()
+def resume(campaign_id: Id, *, reason: Why = "", as_json: AsJson = False) -> None:
+    """Let a paused campaign go on; resuming twice is harmless."""
+    with errors_as_answers(as_json=as_json):
+        moved = steps.resume(resources(), campaign_id, reason=reason, actor=getpass.getuser())
+        _answer_status(moved, as_json=as_json)
+
+
+@app.command()
+def cancel(campaign_id: Id, *, reason: Why = "", as_json: AsJson = False) -> None:
+    """End a campaign for good: who waits is skipped, doubt and calls in flight are still settled."""
+    with errors_as_answers(as_json=as_json):
+        moved = steps.cancel(resources(), campaign_id, reason=reason, actor=getpass.getuser())
+        _answer_status(moved, as_json=as_json)
+
+
+@app.command()
+def forecast(campaign_id: Id, *, as_json: AsJson = False) -> None:
+    """Say when a campaign will be done, and what binds it."""
+    with errors_as_answers(as_json=as_json):
+        accounts.refresh(resources())
+        answer(steps.outlook(resources(), campaign_id).as_json(), as_json=as_json)

@@ -1,0 +1,76 @@
+"""`posthouse template`: check a template against an audience, and render any HTML with any data."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stdout
+from core.errors import InputError
+from core.rendering import TemplateSources, compile_template
+from tasks import preflight
+from tasks.resources import resources
+
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A folder of templates/.")],
+    *,
+    tenant: Annotated[str, typer.Option(help="The tenant's slug.")],
+    audience: Annotated[str, typer.Option(help="Whose real contacts the template is rendered with.")],
+    as_json: AsJson = False,
+) -> None:
+    """Render a template with real contacts of an audience, and say what a message would do wrong. Exit 1 if blocking."""
+    with errors_as_answers(as_json=as_json):
+        result = preflight.check_template(resources(), name=name, tenant_slug=tenant, audience=audience)
+        answer(result.as_json(), as_json=as_json, show=lambda: _show(result.as_json()))
+        if not result.ok:
+            raise Failed
+
+
+def _show(document: dict[str, Any]) -> None:
+    stdout.print(f"CSS is inlined {document['inlining']}: {document['why']}")
+    lines = [(finding["severity"], finding["id"], finding["message"]) for finding in document["findings"]]
+    stdout.print(listing(("", "rule", "finding"), lines) if lines else "nothing to remark")
+
+
+@app.command()
+def render(
+    *,
+    html: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A Jinja template.")],
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="JSON: a list of contexts.")],
+    as_json: AsJson = False,
+) -> None:
+    """Render any HTML file with a list of contexts, as a campaign would."""
+    with errors_as_answers(as_json=as_json):
+        contexts = _contexts(data)
+        source = html.read_text(encoding="utf-8")
+        compiled = compile_template(
+            TemplateSources(name=html.stem, subject="-", html=source, text="-", shared={})
+        )
+        rendered = [compiled.render(context) for context in contexts]
+        document = {
+            "inlining": compiled.inlining,
+            "why": compiled.why,
+            "html": [content.html for content in rendered],
+            "text": [content.text for content in rendered],
+        }
+        answer(
+            document, as_json=as_json, show=lambda: stdout.print(*document["html"], sep="\n\n", markup=False)
+        )
+
+
+def _contexts(path: Path) -> list[dict[str, Any]]:
+    try:
+        contexts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{path.name} is not JSON: {error}", hint='A list of objects: [{"name": "Zoë"}].'
+        ) from error
+    if not isinstance(contexts, list) or not all(isinstance(context, dict) for context in contexts):
+        raise InputError(f"{path.name} is not a list of objects", hint='Such as [{"name": "Zoë"}].')
+    return contexts

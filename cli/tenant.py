@@ -1,0 +1,105 @@
+"""`posthouse tenant`: the clients that send."""
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import AsJson, answer, errors_as_answers, listing, stdout
+from core.tenants import TenantState
+from models import Tenant
+from store import sending_domains, tenants
+from tasks import tenants as steps
+from tasks.resources import resources
+
+
+app = typer.Typer(no_args_is_help=True)
+
+Slug = Annotated[str, typer.Argument(help="The tenant's slug, such as acme.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
+
+
+@app.command()
+def add(
+    slug: Slug,
+    *,
+    name: Annotated[str, typer.Option(help="What readers know the sender as.")],
+    from_address: Annotated[str, typer.Option(help="The header From; its domain is the sending domain.")],
+    postal_address: Annotated[str, typer.Option(help="Stands in every message; the law asks for it.")],
+    reply_to: Annotated[str | None, typer.Option(help="Default: the From address.")] = None,
+    from_name: Annotated[str | None, typer.Option(help="Default: the name.")] = None,
+    website: Annotated[str, typer.Option(help="Linked in the footer.")] = "",
+    time_zone: Annotated[str, typer.Option(help="IANA name; a day of warm-up is a day there.")] = "UTC",
+    ses_tenant: Annotated[str | None, typer.Option(help="SES tenant name, if SES has one for it.")] = None,
+    configuration_set: Annotated[str | None, typer.Option(help="SES configuration set.")] = None,
+    daily_volume: Annotated[
+        int, typer.Option(help="Messages a day that receivers know from this domain already.")
+    ] = 0,
+    warm: Annotated[bool, typer.Option("--warm", help="The domain needs no warm-up.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a tenant with its sending domain."""
+    with errors_as_answers(as_json=as_json):
+        tenant = Tenant(
+            slug=slug,
+            name=name,
+            from_name=from_name or name,
+            from_address=from_address,
+            reply_to=reply_to or from_address,
+            postal_address=postal_address,
+            website=website,
+            time_zone=time_zone,
+            ses_tenant_name=ses_tenant,
+            configuration_set=configuration_set,
+        )
+        steps.add(resources(), tenant, daily_volume=daily_volume, warm=warm)
+        answer(_document(slug), as_json=as_json)
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List the tenants."""
+    with errors_as_answers(as_json=as_json):
+        with resources().database.begin() as session:
+            everyone = [
+                {"tenant": tenant.slug, "name": tenant.name, "state": str(tenant.state)}
+                for tenant in tenants.everyone(session)
+            ]
+        table = listing(("tenant", "name", "state"), [list(line.values()) for line in everyone])
+        answer({"tenants": everyone}, as_json=as_json, show=lambda: stdout.print(table))
+
+
+@app.command()
+def show(slug: Slug, *, as_json: AsJson = False) -> None:
+    """Show a tenant and its sending domains."""
+    with errors_as_answers(as_json=as_json):
+        answer(_document(slug), as_json=as_json)
+
+
+@app.command()
+def pause(slug: Slug, *, reason: Reason, as_json: AsJson = False) -> None:
+    """Stop all of a tenant's mail within one window of calls; nothing is cancelled."""
+    with errors_as_answers(as_json=as_json):
+        steps.set_state(resources(), slug, state=TenantState.PAUSED, reason=reason, actor=getpass.getuser())
+        answer(_document(slug), as_json=as_json)
+
+
+@app.command()
+def resume(slug: Slug, *, reason: Reason, as_json: AsJson = False) -> None:
+    """Let a paused tenant send again."""
+    with errors_as_answers(as_json=as_json):
+        steps.set_state(resources(), slug, state=TenantState.ACTIVE, reason=reason, actor=getpass.getuser())
+        answer(_document(slug), as_json=as_json)
+
+
+def _document(slug: str) -> dict[str, Any]:
+    with resources().database.begin() as session:
+        tenant = tenants.by_slug(session, slug)
+        assert tenant.id is not None
+        domains = sending_domains.of_tenant(session, tenant_id=tenant.id)
+    shown = tenant.model_dump(exclude={"id", "slug", "policies"})
+    domain_list = [
+        {"domain": domain["domain"], "rung": domain["rung"], "warm": domain["rung"] is None}
+        for domain in domains
+    ]
+    return {"tenant": tenant.slug, **shown, "sending_domains": domain_list}

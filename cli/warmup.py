@@ -1,0 +1,100 @@
+"""`posthouse warmup`: how much a sending domain may send, and why."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import AsJson, answer, errors_as_answers, listing, stdout
+from core import warmup
+from core.warmup import DayReport
+from store import sending_domains, tenants
+from tasks import tenants as tenant_steps
+from tasks import warmup as steps
+from tasks.resources import resources
+
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def show(
+    tenant: Annotated[str, typer.Argument(help="The tenant's slug.")], *, as_json: AsJson = False
+) -> None:
+    """Show a tenant's allowances by day, the rule that fired and its evidence."""
+    with errors_as_answers(as_json=as_json):
+        document = _document(tenant)
+        answer(document, as_json=as_json, show=lambda: _show(document))
+
+
+def _document(slug: str) -> dict[str, Any]:
+    with resources().database.begin() as session:
+        tenant = tenants.by_slug(session, slug)
+        assert tenant.id is not None
+        domains = []
+        for domain in sending_domains.of_tenant(session, tenant_id=tenant.id):
+            days = sending_domains.days(session, tenant_id=tenant.id, sending_domain_id=domain["id"])
+            domains.append(
+                {
+                    "domain": domain["domain"],
+                    "rung": domain["rung"],
+                    "allowance": warmup.allowance(domain["rung"]),
+                    "days": [dict(day) for day in days],
+                }
+            )
+    return {"tenant": slug, "sending_domains": domains}
+
+
+def _show(document: dict[str, Any]) -> None:
+    for domain in document["sending_domains"]:
+        standing = "warm" if domain["allowance"] is None else f"{domain['allowance']:,} a day"
+        stdout.print(f"[bold]{domain['domain']}[/bold]  {standing}")
+        lines = [
+            (
+                day["on_day"],
+                day["provider"],
+                day["allowance"],
+                day["used"],
+                day["evidence"].get("why", day["rule"]),
+            )
+            for day in domain["days"]
+        ]
+        stdout.print(listing(("day", "provider", "allowance", "used", "why"), lines))
+
+
+@app.command()
+def advance(
+    tenant: Annotated[str, typer.Argument(help="The tenant's slug.")], *, as_json: AsJson = False
+) -> None:
+    """Decide today's allowance now instead of at night; a day is decided once."""
+    with errors_as_answers(as_json=as_json):
+        decided = [
+            decision.as_json()
+            for decision in steps.advance(resources(), tenant_id=tenant_steps.id_of(resources(), tenant))
+        ]
+        answer({"decided": decided}, as_json=as_json)
+
+
+@app.command()
+def simulate(
+    *,
+    volume: Annotated[int, typer.Option(help="Messages a day that the tenant wants to send.")],
+    known: Annotated[int, typer.Option(help="Messages a day that receivers know already.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Walk the ladder with receivers that are friendly throughout: the shortest way to a daily volume."""
+    with errors_as_answers(as_json=as_json):
+        days = _walk(volume, warmup.rung_for(known))
+        document = {"days": days, "reached_on_day": len(days)}
+        table = listing(("day", "allowance"), [(day["day"], day["allowance"]) for day in days])
+        answer(document, as_json=as_json, show=lambda: stdout.print(table))
+
+
+def _walk(volume: int, rung: int | None) -> list[dict[str, Any]]:
+    days: list[dict[str, Any]] = []
+    while (allowance := warmup.allowance(rung)) is not None:
+        days.append({"day": len(days) + 1, "allowance": allowance})
+        if allowance >= volume:
+            break
+        sent = DayReport(allowance=allowance, accepted=allowance, delivered=allowance)
+        rung = warmup.next_rung(rung, sent).rung
+    return days

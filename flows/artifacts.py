@@ -1,0 +1,71 @@
+"""What a campaign run leaves in Prefect for people to read: a name, a progress, a report, a table of reasons."""
+
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+
+from core import reporting
+from core.campaigns import Status
+from core.forecast import Forecast
+from tasks import campaigns
+from tasks.messages import Job
+from tasks.resources import resources
+
+
+class Progress:
+    """The progress artifact of a run, and the run's name, which tells the same."""
+
+    def __init__(self, job: Job, status: Status) -> None:
+        self._job = job
+        artifact = create_progress_artifact(
+            progress=reporting.percent(status),
+            key=f"campaign-{job.campaign_id}-progress",
+            description=f"{job.tenant.slug} · {job.campaign.name}",
+        )
+        assert isinstance(artifact, UUID), "a synchronous flow gets the id, not a coroutine"
+        self._artifact = artifact
+        self.update(status)
+
+    def update(self, status: Status) -> None:
+        """Show how the campaign stands now."""
+        update_progress_artifact(self._artifact, progress=reporting.percent(status))
+        name_run(reporting.run_name(self._job.tenant.slug, self._job.campaign.name, status))
+
+
+def name_run(name: str) -> None:
+    """Give the current flow run a name; outside a run there is none to name."""
+    if flow_run.id:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(flow_run.id, name=name)
+
+
+def publish_report(job: Job, status: Status, forecast: Forecast | None, summary: str) -> None:
+    """Leave the report and the table of skipped people, by reason."""
+    create_markdown_artifact(
+        reporting.report(
+            tenant=job.tenant.slug,
+            campaign=job.campaign.name,
+            status=status,
+            events=campaigns.event_counts(resources(), job.campaign_id),
+            forecast=forecast,
+            summary=summary,
+        ),
+        key=f"campaign-{job.campaign_id}-report",
+        description=summary,
+    )
+    create_table_artifact(
+        [
+            {"reason": reason.replace("_", " "), "people": count}
+            for reason, count in status.skipped_by_reason.items()
+        ]
+        or [{"reason": "nobody was skipped", "people": 0}],
+        key=f"campaign-{job.campaign_id}-skipped",
+        description="Who got no message, by reason",
+    )

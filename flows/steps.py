@@ -1,0 +1,90 @@
+"""The steps of the flows as Prefect tasks: names and retries, and nothing else.
+
+Prefect retries a step only when running it again cannot send anything: reading the quota, planning, folding events.
+Sending is not retried here: the ledger knows what to do next, and the next run does it.
+"""
+
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from core.campaigns import Status
+from core.forecast import Forecast
+from core.runs import Tally
+from gateways.ses import Quota
+from tasks import accounts, campaigns, preflight, sending
+from tasks.log import run_logger
+from tasks.preflight import Preflight
+from tasks.resources import resources
+
+
+# A result would put tenants' names and counts into Prefect's storage for nothing: every step can be run again.
+ONCE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+RETRIED: dict[str, Any] = {**ONCE, "retries": 3, "retry_delay_seconds": [2, 10, 30]}
+
+
+@task(name="Read the SES quota", **RETRIED)
+def read_quota() -> Quota:
+    """Ask SES what it allows, so that all workers share one ceiling."""
+    quota = accounts.refresh(resources())
+    per_day = "no limit" if quota.max_24_hour_send < 0 else f"{quota.max_24_hour_send:,.0f}"
+    run_logger().info(
+        "SES allows %.0f messages a second and %s in 24 hours, %.0f of them used",
+        quota.max_send_rate,
+        per_day,
+        quota.sent_last_24_hours,
+    )
+    return quota
+
+
+@task(name="Check the campaign", **ONCE)
+def check(campaign_id: int) -> Preflight:
+    """Say what would be sent, to how many, and until when; change nothing."""
+    result = preflight.check_campaign(resources(), campaign_id)
+    run_logger().info(
+        "Campaign %d: %s selected, %s would be sent",
+        campaign_id,
+        f"{result.selected:,}",
+        f"{result.will_be_sent:,}",
+    )
+    for finding in result.findings:
+        run_logger().warning("%s: %s %s", finding.severity, finding.id, finding.message)
+    return result
+
+
+@task(name="Start the campaign", **ONCE)
+def start(campaign_id: int) -> Preflight:
+    """Check the campaign, and let it be sent unless a finding forbids it."""
+    return campaigns.start(resources(), campaign_id)
+
+
+@task(name="Plan the deliveries", **RETRIED)
+def plan(campaign_id: int) -> Status:
+    """Give everybody of the audience a delivery, or a reason why there is none."""
+    planned = campaigns.plan(resources(), campaign_id)
+    status = campaigns.status_of(resources(), campaign_id)
+    if planned:
+        run_logger().info(
+            "Campaign %d: %s people, %s planned, %s left out",
+            campaign_id,
+            f"{status.audience:,}",
+            f"{planned:,}",
+            f"{status.skipped:,}",
+        )
+    return status
+
+
+@task(name="Send a chunk", **ONCE)
+def send_chunk(campaign_id: int) -> Tally:
+    """Send for as long as one task run should last, or until the campaign cannot go on now."""
+    with sending.sender(resources(), campaign_id) as sender:
+        tally = sender.send(seconds=resources().settings.chunk_seconds)
+    run_logger().info("Campaign %d: %s", campaign_id, tally.in_words())
+    return tally
+
+
+@task(name="Conclude the run", **RETRIED)
+def conclude(campaign_id: int, tally: Tally) -> tuple[Status, Forecast | None]:
+    """Finish the campaign if nobody waits, else note when it goes on."""
+    return campaigns.conclude(resources(), campaign_id, tally)

@@ -1,0 +1,90 @@
+"""History: everything we know of one person's mail at one tenant, for whoever has to answer the person."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from core import addresses, reporting
+from core.errors import InvalidAddressError
+from store import campaigns, contacts, suppressions, tenants
+from store.session import Row
+from tasks.resources import Resources
+
+
+def why(resources: Resources, *, tenant_slug: str, address_text: str) -> dict[str, Any]:
+    """Return suppressions, refused import lines and deliveries of an address, each with its reason.
+
+    An address that is not valid cannot have deliveries; its answer says what is wrong with it.
+
+    Raises:
+        NotFoundError: There is no such tenant.
+    """
+    with resources.database.begin() as session:
+        tenant_id = tenants.by_slug(session, tenant_slug).id
+        assert tenant_id is not None
+        refused = contacts.rejections_of(session, tenant_id=tenant_id, address_text=address_text.strip())
+        imports = [dict(row) for row in refused]
+        try:
+            address = addresses.parse(address_text)
+        except InvalidAddressError as error:
+            return _answer(f"{error.message} ({error.code})", [], [], imports)
+        key = addresses.recipient_key(address.comparable, resources.secrets.recipient_key)
+        spellings = contacts.contacts_by_recipient_key(session, tenant_id=tenant_id, recipient_key=key)
+        suppressed = suppressions.of(session, tenant_id=tenant_id, recipient_key=key)
+        past = campaigns.history(session, tenant_id=tenant_id, recipient_key=key)
+        found = [_delivery(session, tenant_id, row) for row in past]
+    standing = [dict(row) for row in suppressed]
+    return _answer(_summary(len(spellings), standing, found), standing, found, imports)
+
+
+def _answer(
+    summary: str, suppressed: list[dict[str, Any]], found: list[dict[str, Any]], imports: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return {"summary": summary, "suppressions": suppressed, "deliveries": found, "imports": imports}
+
+
+def _summary(spellings: int, suppressed: list[dict[str, Any]], found: list[dict[str, Any]]) -> str:
+    if not spellings and not suppressed:
+        return "No contact and no suppression has this address."
+    known = f"{spellings} contact{'s' if spellings != 1 else ''} with this address"
+    standing = (
+        f"suppressed ({', '.join(row['reason'] for row in suppressed)})" if suppressed else "not suppressed"
+    )
+    return f"{known}, {standing}, {len(found)} campaign{'s' if len(found) != 1 else ''}."
+
+
+def _delivery(session: Session, tenant_id: int, row: Row) -> dict[str, Any]:
+    reported = (
+        campaigns.facts_of(session, tenant_id=tenant_id, delivery_id=row["delivery_id"])
+        if row["delivery_id"]
+        else []
+    )
+    return {
+        "campaign_id": row["campaign_id"],
+        "campaign": row["campaign"],
+        "state": row["state"],
+        "why": reporting.why(
+            state=row["state"],
+            skip_reason=row["skip_reason"],
+            outcome_code=row["outcome_code"],
+            facts=[fact["fact"] for fact in reported],
+        ),
+        "timeline": _timeline(row, reported),
+    }
+
+
+def _timeline(row: Row, reported: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return what happened in order of time; SES's own words stay beside ours in `detail`."""
+    steps: list[tuple[datetime | None, str, dict[str, Any]]] = [
+        (row["planned_at"], "planned", {}),
+        (row["submitted_at"], f"called, attempt {row['attempt_no']}", {}),
+        (row["resolved_at"], f"{row['state']}, known by {row['resolved_by']}", {}),
+    ]
+    steps += [
+        (fact["first_at"], fact["fact"].replace("_", " "), {"times": fact["times"], "detail": fact["detail"]})
+        for fact in reported
+    ]
+    known = [(at, what, more) for at, what, more in steps if at is not None]
+    return [{"at": at, "what": what, **more} for at, what, more in sorted(known, key=lambda step: step[0])]

@@ -1,0 +1,85 @@
+"""Tenants: make one, with the sending domain of its From address."""
+
+from datetime import UTC, datetime
+
+from core import addresses, headers, warmup
+from core.errors import InputError
+from core.tenants import TenantState
+from models import Tenant
+from store import sending_domains, tenants
+from tasks.resources import Resources
+
+
+def add(resources: Resources, tenant: Tenant, *, daily_volume: int | None = None, warm: bool = False) -> int:
+    """Store a tenant and its sending domain; return the tenant's id.
+
+    Args:
+        resources: Of this process.
+        tenant: The new tenant; its addresses are normalised here.
+        daily_volume: Messages a day that receivers already know from this domain; the warm-up starts at a quarter.
+        warm: Whether the domain needs no warm-up at all.
+
+    Raises:
+        InvalidAddressError: The From or Reply-To address is not one.
+        InputError: A name cannot stand in a header, or there is no postal address.
+        ConflictError: The slug is taken.
+    """
+    sender = addresses.parse(tenant.from_address)
+    tenant.from_address = sender.deliverable
+    tenant.reply_to = addresses.parse(tenant.reply_to).deliverable
+    headers.from_header(tenant.from_name, tenant.from_address)
+    if not tenant.postal_address.strip():
+        raise InputError(
+            "a tenant needs a postal address",
+            hint="CAN-SPAM 15 U.S.C. 7704(a)(5) wants one in every commercial message: --postal-address.",
+        )
+    rung = None if warm else warmup.rung_for(daily_volume or 0)
+    with resources.database.begin() as session:
+        tenant_id = tenants.add(session, tenant)
+        sending_domains.add(
+            session,
+            tenant_id=tenant_id,
+            domain=sender.domain,
+            rung=rung,
+            started_on=None if warm else datetime.now(UTC).date(),
+        )
+        tenants.audit(
+            session, tenant_id=tenant_id, actor="operator", action="tenant.added", subject=tenant.slug
+        )
+    return tenant_id
+
+
+def set_state(resources: Resources, slug: str, *, state: TenantState, reason: str, actor: str) -> Tenant:
+    """Pause or resume a tenant; effective with the next intent of every worker.
+
+    Raises:
+        InputError: There is no reason: whoever reads the audit needs one.
+    """
+    if not reason.strip():
+        raise InputError(
+            "say why", hint="--reason ends up in the audit and in the state of every waiting campaign."
+        )
+    with resources.database.begin() as session:
+        tenant = tenants.by_slug(session, slug)
+        assert tenant.id is not None
+        tenants.set_state(session, tenant_id=tenant.id, state=state, reason=reason, actor=actor)
+        session.refresh(tenant)
+    return tenant
+
+
+def everyone(resources: Resources) -> list[tuple[int, str]]:
+    """Return the id and slug of every tenant."""
+    with resources.database.begin() as session:
+        return [(tenant.id, tenant.slug) for tenant in tenants.everyone(session) if tenant.id is not None]
+
+
+def id_of(resources: Resources, slug: str) -> int:
+    """Return a tenant's id.
+
+    Raises:
+        NotFoundError: There is no such tenant.
+    """
+    with resources.database.begin() as session:
+        tenant_id = tenants.by_slug(session, slug).id
+    assert tenant_id is not None
+    return tenant_id
