@@ -30,7 +30,23 @@ MAX_NODES = 5_000
 # A layout, its child, its parts and their parts: nobody needs more, and a file that includes itself does.
 MAX_NESTED_FILES = 10
 
+# Jinja's nodes know their line and not their file, so each file's lines begin at a multiple of this.
+LINES = 1_000_000
+
 _PRELUDE = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.FromImport)
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """One tree, and where its nodes come from."""
+
+    tree: nodes.Template
+    files: list[str]
+    environment: Environment
+
+    def where(self, lineno: int) -> str:
+        """Return the file and line of a node's `lineno`, in words."""
+        return f"{self.files[lineno // LINES]}, line {lineno % LINES}"
 
 
 @dataclass(slots=True)
@@ -38,16 +54,17 @@ class _Composer:
     environment: Environment
     shared: Mapping[str, str]
     nodes_left: int = MAX_NODES
+    nesting: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
     def file(self, name: str, source: str, chains: dict[str, list[list[nodes.Node]]]) -> list[nodes.Node]:
         """Return the statements of one file, with its parent's around them. `chains` holds each block's versions."""
-        if len(self.files) >= MAX_NESTED_FILES:
+        if len(self.nesting) >= MAX_NESTED_FILES:
             raise TemplateLimitError(f"{name}: more than {MAX_NESTED_FILES} templates inside each other")
-        tree = parse(self.environment, name, source)
+        tree = self.parse(name, source)
         for block in tree.find_all(nodes.Block):
             chains.setdefault(block.name, []).append(block.body)
-        self.files.append(name)
+        self.nesting.append(name)
         parent = next((node for node in tree.body if isinstance(node, nodes.Extends)), None)
         if parent is None:
             body = self.statements(tree.body, chains)
@@ -55,7 +72,7 @@ class _Composer:
             prelude = self.statements([node for node in tree.body if isinstance(node, _PRELUDE)], chains)
             above = self.constant_name(parent.template)
             body = prelude + self.file(above, self.source(above), chains)
-        self.files.pop()
+        self.nesting.pop()
         return body
 
     def statements(
@@ -77,12 +94,12 @@ class _Composer:
 
     def block(self, name: str, level: int, chains: dict[str, list[list[nodes.Node]]]) -> list[nodes.Node]:
         """Return the block's most derived version, its `super()` replaced by the next one."""
-        if len(self.files) + level > MAX_NESTED_FILES:
+        if len(self.nesting) + level > MAX_NESTED_FILES:
             raise TemplateLimitError(f"block {name}: blocks inside each other")
-        self.files.append(name)
+        self.nesting.append(name)
         body = self.statements([self.clone(node) for node in chains[name][level]], chains)
         made = [part for node in body for part in self.supered(node, name, level, chains)]
-        self.files.pop()
+        self.nesting.pop()
         return [nodes.Scope(made, lineno=made[0].lineno)] if made else []
 
     def supered(
@@ -95,7 +112,7 @@ class _Composer:
             if _is_super(child):
                 if level + 1 >= len(chains[name]):
                     raise TemplateSyntaxError(
-                        f"line {node.lineno}: super() in a block that overrides nothing"
+                        f"{self.where(node)}: super() in a block that overrides nothing"
                     )
                 made += self.block(name, level + 1, chains)
             else:
@@ -126,7 +143,7 @@ class _Composer:
     def constant_name(self, expression: nodes.Expr) -> str:
         if not (isinstance(expression, nodes.Const) and isinstance(expression.value, str)):
             raise TemplateForbiddenError(
-                f"line {expression.lineno}: the name of a template is computed", hint="write the name itself"
+                f"{self.where(expression)}: the name of a template is computed", hint="write the name itself"
             )
         return expression.value
 
@@ -135,6 +152,19 @@ class _Composer:
             known = ", ".join(sorted(self.shared)) or "none"
             raise TemplateForbiddenError(f"no shared template {name!r}", hint=f"shared templates: {known}")
         return self.shared[name]
+
+    def parse(self, name: str, source: str) -> nodes.Template:
+        """Return the tree of one file, its lines numbered so that they tell the file."""
+        tree = parse(self.environment, name, source)
+        if name not in self.files:
+            self.files.append(name)
+        for node in tree.find_all(nodes.Node):
+            # Some nodes, such as a template's own, have no line.
+            node.lineno = (node.lineno or 0) + self.files.index(name) * LINES
+        return tree
+
+    def where(self, node: nodes.Node) -> str:
+        return f"{self.files[node.lineno // LINES]}, line {node.lineno % LINES}"
 
     def clone(self, node: nodes.Node) -> nodes.Node:
         """Return a copy of a subtree: a version of a block may be used twice, and each use is edited by itself."""
@@ -151,7 +181,7 @@ class _Composer:
         return [self._cloned(item) for item in value] if isinstance(value, list) else value
 
 
-def compose(environment: Environment, name: str, source: str, shared: Mapping[str, str]) -> nodes.Template:
+def compose(environment: Environment, name: str, source: str, shared: Mapping[str, str]) -> Composition:
     """Return the one tree of a template, its layout and its parts.
 
     Raises:
@@ -159,8 +189,9 @@ def compose(environment: Environment, name: str, source: str, shared: Mapping[st
         TemplateForbiddenError: A name is computed, or is not shared.
         TemplateLimitError: Too long, too many nodes, or files inside each other without end.
     """
+    composer = _Composer(environment, shared)
     try:
-        body = _Composer(environment, shared).file(name, source, {})
+        body = composer.file(name, source, {})
         tree = nodes.Template(body, lineno=1)
         tree.set_environment(environment)
         count = sum(1 for _ in tree.find_all(nodes.Node))
@@ -168,7 +199,7 @@ def compose(environment: Environment, name: str, source: str, shared: Mapping[st
         raise TemplateLimitError(f"{name}: nested too deep", hint="split the template") from error
     if count > MAX_NODES:
         raise TemplateLimitError(f"{name}: {count} nodes", hint=f"at most {MAX_NODES}; split the template")
-    return tree
+    return Composition(tree, composer.files, environment)
 
 
 def parse(environment: Environment, name: str, source: str) -> nodes.Template:

@@ -11,9 +11,10 @@ Standards:
     RFC 3986 (URI generic syntax), 3.1 on schemes.
 """
 
-from jinja2 import Environment, nodes
+from jinja2 import nodes
 
 from core import markup, skeleton
+from core.composition import Composition
 from core.dialect import LINK
 from core.errors import TemplateForbiddenError
 from core.markup import Kind, Page
@@ -25,24 +26,24 @@ _LINK_ATTRIBUTES = frozenset(
 )
 
 
-def guard(tree: nodes.Template, environment: Environment) -> None:
+def guard(whole: Composition) -> None:
     """Guard the links of a composed HTML template, in place.
 
     Raises:
         TemplateForbiddenError: A hole stands in an attribute value without quotes.
     """
-    bones = skeleton.build(tree)
+    bones = skeleton.build(whole.tree)
     page = markup.lex(bones.text())
     for hole in bones.holes:
         place = page.place(hole.offset)
         if place.kind is Kind.BARE:
             raise TemplateForbiddenError(
-                f"line {hole.output.lineno}: {{{{ }}}} in {place.attribute}= without quotes",
+                f"{whole.where(hole.output.lineno)}: {{{{ }}}} in {place.attribute}= without quotes",
                 hint=f'write {place.attribute}="{{{{ ... }}}}"',
             )
         if place.kind is Kind.VALUE and place.attribute in _LINK_ATTRIBUTES and _begins_value(page, hole):
             _wrap(hole)
-    tree.set_environment(environment)
+    whole.tree.set_environment(whole.environment)
 
 
 def _begins_value(page: Page, hole: Hole) -> bool:

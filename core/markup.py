@@ -198,7 +198,7 @@ class _Lexer:
             attributes.append(_attribute(found))
             position = found.end()
         # Outside HTML's own void elements, libxml2 takes `/>` at its word, as XHTML did.
-        closed = name[1].lower() in VOID or source[end.end() - 2] == "/"
+        closed = name[1].lower() in VOID or ("/" in end[0] and name[1].lower() not in RAW)
         parent = self.stack[-1].number if self.stack else None
         site = Site(
             len(self.page.sites),

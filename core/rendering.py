@@ -28,12 +28,12 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Literal
 
-from jinja2 import nodes
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 from jinja2.exceptions import TemplateSyntaxError as JinjaSyntaxError
 
-from core import composition, headers, inlining, links, vetting
+from core import headers, inlining, links, vetting
+from core.composition import Composition, compose
 from core.dialect import METER, MailEnvironment, Meter
 from core.errors import (
     TemplateError,
@@ -138,16 +138,15 @@ def compile_template(sources: TemplateSources) -> CompiledTemplate:
         TemplateError: Its CSS cannot be inlined.
     """
     html = _vetted(_HTML, f"{sources.name}/body.html.j2", sources.html, sources.shared)
-    links.guard(html, _HTML)
+    links.guard(html)
     verdict = inlining.inline_template(html)
-    trees = {
+    wholes = {
         "subject": _vetted(_TEXT, f"{sources.name}/subject.txt.j2", sources.subject, sources.shared),
         "html": html,
         "text": _vetted(_TEXT, f"{sources.name}/body.txt.j2", sources.text, sources.shared),
     }
-    fields = frozenset().union(*map(vetting.fields, trees.values()))
-    parts = {part: _code(_HTML if part == "html" else _TEXT, tree, part) for part, tree in trees.items()}
-    return CompiledTemplate(parts, verdict, fields)
+    fields = frozenset(name for whole in wholes.values() for name in vetting.fields(whole.tree))
+    return CompiledTemplate({part: _code(whole) for part, whole in wholes.items()}, verdict, fields)
 
 
 def context_for(
@@ -214,25 +213,24 @@ def _check_value(path: str, value: object, below: list[tuple[str, object]]) -> i
     return 8
 
 
-def _vetted(
-    environment: MailEnvironment, name: str, source: str, shared: Mapping[str, str]
-) -> nodes.Template:
+def _vetted(environment: MailEnvironment, name: str, source: str, shared: Mapping[str, str]) -> Composition:
     try:
-        tree = composition.compose(environment, name, source, shared)
-        vetting.vet(tree, environment)
+        whole = compose(environment, name, source, shared)
+        vetting.vet(whole)
     except RecursionError as error:
         raise TemplateLimitError(f"{name}: nested too deep", hint="split the template") from error
-    return tree
+    return whole
 
 
-def _code(environment: MailEnvironment, tree: nodes.Template, part: str) -> Template:
-    vetting.charge_loops(tree, environment)
+def _code(whole: Composition) -> Template:
+    environment, name = whole.environment, whole.files[0]
+    vetting.charge_loops(whole)
     try:
-        code = environment.compile(tree, part, part)
+        code = environment.compile(whole.tree, name, name)
     except (RecursionError, SyntaxError, MemoryError) as error:
-        raise TemplateLimitError(f"{part}: too deep to be compiled", hint="split the template") from error
+        raise TemplateLimitError(f"{name}: too deep to be compiled", hint="split the template") from error
     except JinjaSyntaxError as error:
-        raise TemplateSyntaxError(f"{part}, line {error.lineno}: {error.message}") from error
+        raise TemplateSyntaxError(f"{whole.where(error.lineno)}: {error.message}") from error
     return Template.from_code(environment, code, environment.make_globals(None))
 
 
@@ -260,8 +258,11 @@ def _metered(context: Mapping[str, object]) -> Iterator[None]:
         raise TemplateForbiddenError(str(error), hint="docs/rendering.md lists what there is") from error
     except (RecursionError, MemoryError, OverflowError) as error:
         raise TemplateLimitError("the template is too deep or too large", hint="shorten it") from error
-    except (TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except (TemplateRuntimeError, TypeError, ArithmeticError) as error:
         raise TemplateError(f"the data does not fit the template: {error}") from error
+    except (ValueError, LookupError) as error:
+        # What Python says about these quotes the value, and that may be an address.
+        raise TemplateError(f"the data does not fit the template: {type(error).__name__}") from error
     finally:
         METER.reset(token)
 

@@ -58,7 +58,7 @@ class Seams:
     """The edges of one control structure and of its branches."""
 
     offsets: tuple[int, ...]
-    line: int
+    lineno: int
 
 
 @dataclass(slots=True)

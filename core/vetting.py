@@ -15,9 +15,10 @@ See:
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from jinja2 import meta, nodes
+from jinja2 import Environment, meta, nodes
 
-from core.dialect import COUNTED, METHOD_NAMES, MailEnvironment
+from core.composition import Composition
+from core.dialect import COUNTED, METHOD_NAMES
 from core.errors import TemplateForbiddenError, TemplateLimitError
 
 
@@ -38,20 +39,20 @@ _FORBIDDEN_NAMES = {
 }
 
 
-def vet(tree: nodes.Template, environment: MailEnvironment) -> None:
+def vet(whole: Composition) -> None:
     """Refuse a tree that reaches for what templates may not touch.
 
     Raises:
         TemplateForbiddenError: It does; the message names the line.
         TemplateLimitError: Loops or statements are nested too deep.
     """
-    for node in tree.find_all(nodes.Node):
-        for problem, hint in _problems(node, environment):
-            raise TemplateForbiddenError(f"line {node.lineno}: {problem}", hint=hint)
-    _check_nesting(tree, loops=0, statements=0)
+    for node in whole.tree.find_all(nodes.Node):
+        for problem, hint in _problems(node, whole.environment):
+            raise TemplateForbiddenError(f"{whole.where(node.lineno)}: {problem}", hint=hint)
+    _check_nesting(whole, whole.tree, loops=0, statements=0)
 
 
-def _problems(node: nodes.Node, environment: MailEnvironment) -> Iterator[tuple[str, str]]:
+def _problems(node: nodes.Node, environment: Environment) -> Iterator[tuple[str, str]]:
     if type(node) in _FORBIDDEN:
         yield _FORBIDDEN[type(node)]
     if isinstance(node, nodes.Filter) and node.name not in environment.filters:
@@ -82,14 +83,15 @@ def _similar(name: str, known: Mapping[str, object]) -> str:
     return f"did you mean {close[0]!r}?" if close else "docs/rendering.md lists what there is"
 
 
-def _check_nesting(node: nodes.Node, *, loops: int, statements: int) -> None:
+def _check_nesting(whole: Composition, node: nodes.Node, *, loops: int, statements: int) -> None:
     if loops > MAX_LOOPS or statements > MAX_STATEMENTS:
         raise TemplateLimitError(
-            f"line {node.lineno}: nested too deep",
+            f"{whole.where(node.lineno)}: nested too deep",
             hint=f"at most {MAX_LOOPS} loops and {MAX_STATEMENTS} statements",
         )
     for child in node.iter_child_nodes():
         _check_nesting(
+            whole,
             child,
             loops=loops + isinstance(child, nodes.For),
             statements=statements
@@ -97,12 +99,12 @@ def _check_nesting(node: nodes.Node, *, loops: int, statements: int) -> None:
         )
 
 
-def charge_loops(tree: nodes.Template, environment: MailEnvironment) -> None:
+def charge_loops(whole: Composition) -> None:
     """Make each loop pay, before its first turn, for the nodes that its turns will evaluate."""
-    for loop in tree.find_all(nodes.For):
+    for loop in whole.tree.find_all(nodes.For):
         cost = 1 + sum(1 for statement in loop.body for _ in statement.find_all(nodes.Node))
         loop.iter = nodes.Filter(loop.iter, COUNTED, [nodes.Const(cost)], [], None, None, lineno=loop.lineno)
-    tree.set_environment(environment)
+    whole.tree.set_environment(whole.environment)
 
 
 def fields(tree: nodes.Template) -> frozenset[str]:
