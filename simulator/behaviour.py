@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simulator.addresses import domain_of
-from simulator.message import Message, links_of
+from simulator.links import links_of
+from simulator.message import Message
 from simulator.receivers import Receiver
 
 

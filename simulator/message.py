@@ -12,7 +12,6 @@ import base64
 import binascii
 import email
 import email.policy
-import html as html_entities
 import json
 import re
 from collections.abc import Mapping
@@ -30,10 +29,6 @@ _VIRUS: Final = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}")
 # SES replaces this one itself, after rendering; it is no name of the data.
 _RESERVED: Final = frozenset({"amazonSESUnsubscribeUrl"})
-_ANCHOR: Final = re.compile(r"<a\s([^>]*)>(.*?)</a>", re.IGNORECASE | re.DOTALL)
-_HREF: Final = re.compile(r"""href\s*=\s*["'](https?://[^"']+)["']""", re.IGNORECASE)
-_LINK_TAGS: Final = re.compile(r"""ses:tags\s*=\s*["']([^"']*)["']""", re.IGNORECASE)
-_FAREWELL: Final = re.compile(r"unsubscrib|opt-?out|preferences|abmelden|abbestellen", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -59,14 +54,6 @@ class Message:
     tracks_clicks: bool = True
     invocation_id: str = ""
     source_ip: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link that a reader may click, with the tags SES reports for it."""
-
-    url: str
-    tags: Mapping[str, list[str]] | None
 
 
 def read_send(request: Mapping[str, Any]) -> Message:
@@ -260,24 +247,3 @@ def _set_headers(message: Message, *layers: list[dict[str, str]]) -> None:
 def _merged_tags(default: list[dict[str, str]], replacement: list[dict[str, str]]) -> list[dict[str, str]]:
     replaced = {tag["Name"] for tag in replacement}
     return [tag for tag in default if tag["Name"] not in replaced] + replacement
-
-
-def links_of(message: Message) -> list[Link]:
-    """Return the links a reader may click: http(s), tracked, and none that would unsubscribe."""
-    farewell = message.headers.get("List-Unsubscribe", "")
-    return [
-        Link(url, _link_tags(attributes))
-        for attributes, label in _ANCHOR.findall(message.html)
-        if (href := _HREF.search(attributes))
-        and (url := html_entities.unescape(href[1])) not in farewell
-        and not _FAREWELL.search(url + label)
-        and "ses:no-track" not in attributes
-    ]
-
-
-def _link_tags(attributes: str) -> dict[str, list[str]] | None:
-    """Return `{"block": ["hero"]}` for the attribute `ses:tags="block:hero;"`, None without one."""
-    if not (match := _LINK_TAGS.search(attributes)):
-        return None
-    pairs = (pair.partition(":") for pair in match[1].split(";") if pair.strip())
-    return {name.strip(): [value.strip()] for name, _, value in pairs}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import uvicorn
 
+from simulator.account import Account
 from simulator.app import App
 from simulator.faults import Faults
 from simulator.journal import Journal
@@ -17,7 +18,7 @@ from simulator.limits import Clock, Limits
 from simulator.options import Options
 from simulator.publisher import Delays, FileTopic, Publisher, SnsTopic, Topic
 from simulator.receivers import read_profile
-from simulator.service import Account, Service
+from simulator.service import Service
 from simulator.wire import Protocol
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from simulator import validation
+from simulator.account import Account
 from simulator.addresses import bare_address, domain_of
 from simulator.behaviour import SIMULATOR_DOMAIN, Step, fate_of
 from simulator.errors import DAILY_QUOTA, SesError, bad_request
@@ -32,42 +33,6 @@ _ENTRY_STATUS: Final = {
     "NotFoundException": "TEMPLATE_NOT_FOUND",
     "SerializationException": "INVALID_PARAMETER",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What has been set up at SES. An empty set of names means that all are known.
-
-    Attributes:
-        identities: Verified addresses and domains; a domain covers its subdomains.
-        default_configuration_set: What an identity gives to a message that names none; without one SES publishes no
-            events for such a message.
-    """
-
-    identities: frozenset[str] = frozenset()
-    tenants: frozenset[str] = frozenset()
-    configuration_sets: frozenset[str] = frozenset()
-    default_configuration_set: str = ""
-    region: str = "us-east-1"
-
-    def check(self, sender: str, tenant: str, configuration_set: str) -> None:
-        """Refuse a sender, tenant or configuration set that is not set up."""
-        if tenant and self.tenants and tenant not in self.tenants:
-            # Not in the service model; seen from the live service when a tenant is unknown or lacks a resource.
-            raise SesError("AccessDeniedException", "Tenant not associated with resources")
-        if configuration_set and self.configuration_sets and configuration_set not in self.configuration_sets:
-            raise SesError("NotFoundException", f"Configuration set <{configuration_set}> does not exist.")
-        if self.identities and not self._is_verified(bare_address(sender)):
-            raise SesError(
-                "MessageRejected",
-                "Email address is not verified. The following identities failed the check in region "
-                f"{self.region.upper()}: {sender}",
-            )
-
-    def _is_verified(self, address: str) -> bool:
-        labels = domain_of(address).split(".")
-        parents = {".".join(labels[start:]) for start in range(len(labels))}
-        return address in self.identities or not parents.isdisjoint(self.identities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +85,13 @@ class Service:
         validation.check_request(operation, request)
         entries = _single_entry(request, size) if operation == "SendEmail" else _bulk_entries(request, size)
         messages = [entry for entry in entries if isinstance(entry, Message)]
-        sender, tenant = request.get("FromEmailAddress") or "", request.get("TenantName") or ""
-        if operation == "SendEmail":
-            # A raw message may name both in its own headers.
-            sender, tenant = messages[0].sender, messages[0].tenant
         for message in messages:
             message.invocation_id, message.source_ip = invocation_id, source_ip
             message.configuration_set = message.configuration_set or self.account.default_configuration_set
-        configuration_set = messages[0].configuration_set if messages else ""
-        self.account.check(sender, tenant, configuration_set)
+        # What all entries share can be read off the first one; the request alone does not tell, because a raw message
+        # may name its sender, tenant and configuration set in headers.
+        for message in messages[:1]:
+            self.account.check(message.sender, message.tenant, message.configuration_set)
         return Prepared(operation, entries, _call(operation, messages))
 
     def accept(self, prepared: Prepared) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from simulator.behaviour import Step, fate_of
-from simulator.message import Link, Message, links_of
+from simulator.links import Link, links_of
+from simulator.message import Message
 from simulator.receivers import DEFAULT_RECEIVERS, Receiver, read_profile
 
 

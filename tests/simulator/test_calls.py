@@ -1,9 +1,11 @@
 """The calls, through real boto3: botocore signs and writes the requests, and parses the answers."""
 
 import json
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from botocore.exceptions import ClientError
@@ -340,3 +342,46 @@ def test_a_message_over_40_mb_is_refused(simulator: Running) -> None:
     attachment = {"FileName": "big.bin", "RawContent": bytes(32 * 1024 * 1024)}
     with pytest.raises(client.exceptions.BadRequestException, match="Message length is more than 41943040"):
         client.send_email(**simple(Content={"Simple": content(Attachments=[attachment])}))
+
+
+def post(url: str, path: str, body: bytes) -> tuple[int, str, str]:
+    """Send what boto3 would never write; return status, error code and message."""
+    request = urllib.request.Request(url + path, data=body, method="POST")
+    with pytest.raises(HTTPError) as refusal:
+        urllib.request.urlopen(request)
+    with refusal.value as answer:
+        return answer.code, answer.headers["x-amzn-ErrorType"], json.load(answer)["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        pytest.param(b"", "not JSON", id="nothing"),
+        pytest.param(b'{"Content":', "not JSON", id="cut off"),
+        pytest.param(b"[" * 100_000, "not JSON", id="too deep"),
+        pytest.param(b'{"FromEmailAddress": "\\uD800@example.com"}', "not JSON", id="lone surrogate"),
+        pytest.param(b'{"Content": []}', "Unexpected type of value at 'content'", id="list for an object"),
+        pytest.param(b'{"Content": {}, "EmailTags": {}}', "at 'emailTags'", id="object for a list"),
+        pytest.param(b'{"Content": {}, "TenantName": 7}', "at 'tenantName'", id="number for a text"),
+        pytest.param(b'{"Content": {"Raw": {"Data": "###"}}}', "not base64", id="no base64"),
+    ],
+)
+def test_what_cannot_be_read_is_a_serialization_error(
+    start: Callable[..., Running], body: bytes, says: str
+) -> None:
+    status, code, message = post(start(signature_seconds=0).url, "/v2/email/outbound-emails", body)
+    assert (status, code) == (400, "SerializationException")
+    assert says in message
+
+
+def test_an_unknown_operation_and_an_unsigned_call_are_refused(simulator: Running) -> None:
+    assert post(simulator.url, "/v2/email/templates", b"{}")[:2] == (404, "UnknownOperationException")
+    unsigned = post(simulator.url, "/v2/email/outbound-emails", b"{}")
+    assert unsigned[:2] == (403, "MissingAuthenticationTokenException")
+
+
+def test_a_raw_message_in_an_unknown_charset_is_refused(simulator: Running) -> None:
+    mime = b"From: a@example.com\r\nTo: b@example.net\r\nContent-Type: text/html; charset=klingon\r\n\r\n\xff\r\n"
+    client = simulator.client()
+    with pytest.raises(client.exceptions.BadRequestException, match="cannot be parsed"):
+        client.send_email(Content={"Raw": {"Data": mime}})

@@ -24,15 +24,16 @@ from .requests import simple
 class Board:
     """A topic that remembers, and that can be away."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, error: type[Exception] = ConnectionError) -> None:
         self.events: list[dict[str, Any]] = []
         self.batches: list[int] = []
         self._failures = failures
+        self._error = error
 
     def publish(self, events: Sequence[str]) -> Sequence[str]:
         if self._failures:
             self._failures -= 1
-            raise ConnectionError("away")
+            raise self._error("away")
         self.batches.append(len(events))
         self.events += [json.loads(event) for event in events]
         return []
@@ -110,8 +111,9 @@ def test_an_event_waits_for_its_time() -> None:
     assert board.events == []
 
 
-def test_what_cannot_be_published_is_tried_again_until_it_can() -> None:
-    board = Board(failures=2)
+@pytest.mark.parametrize("error", [ConnectionError, KeyError], ids=["away", "answers nonsense"])
+def test_what_cannot_be_published_is_tried_again_until_it_can(error: type[Exception]) -> None:
+    board = Board(failures=2, error=error)
     writer = Writer(board)
     for number in range(25):
         writer.put(json.dumps({"n": number}))
