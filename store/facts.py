@@ -108,7 +108,7 @@ def apply(session: Session, *, tenant_id: int, located: Sequence[Located]) -> se
     }
     _write(session, tenant_id=tenant_id, known=known, whole=whole)
     _settle(session, tenant_id=tenant_id, whole=whole)
-    _suppress(session, tenant_id=tenant_id, news=news)
+    suppress(session, tenant_id=tenant_id, news=news)
     _note_engagement(session, tenant_id=tenant_id, news=news)
     return {one.delivery_id for one in located} - ledger.keys()
 
@@ -235,7 +235,7 @@ SUPPRESSING: Final[dict[Fact, Reason]] = {
 }
 
 
-def _suppress(session: Session, *, tenant_id: int, news: Mapping[int, Facts]) -> int:
+def suppress(session: Session, *, tenant_id: int, news: Mapping[int, Facts]) -> int:
     """Suppress the people of hard bounces and complaints for the whole tenant; return how many are new.
 
     A suppression that somebody has ended (`expires_at`) begins again only when the event is younger than its end.

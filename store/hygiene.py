@@ -1,0 +1,167 @@
+"""Hygiene: histories of soft bounces, suppressions that are missing, and contacts who have gone silent."""
+
+from collections.abc import Mapping
+
+from sqlmodel import Session
+
+from core.facts import Fact, Seen
+from core.hygiene import HygienePolicy, Rule, SoftBounces
+from store import facts
+from store.session import count, rows
+
+
+def unsuppressed(session: Session, *, tenant_id: int) -> dict[int, dict[Fact, Seen]]:
+    """Return the hard bounces and complaints whose people are not suppressed for them, by delivery.
+
+    Normally there are none: the event has suppressed them already. A suppression that a person has ended stays ended
+    until a younger fact.
+    """
+    found = rows(
+        session,
+        """SELECT fact.delivery_id, fact.fact, fact.first_at, fact.last_at, fact.times, fact.detail
+           FROM delivery_fact AS fact
+           JOIN delivery ON delivery.tenant_id = fact.tenant_id AND delivery.id = fact.delivery_id
+           LEFT JOIN suppression AS old
+                  ON old.tenant_id = fact.tenant_id AND old.recipient_key = delivery.recipient_key
+                 AND old.scope = 'tenant'
+                 AND old.reason = CASE fact.fact WHEN 'complaint' THEN 'complaint' ELSE 'hard_bounce' END
+           WHERE fact.tenant_id = :tenant_id AND fact.fact IN ('complaint', 'bounce_permanent')
+             AND (old.id IS NULL OR old.expires_at < fact.last_at)""",
+        tenant_id=tenant_id,
+    )
+    missing: dict[int, dict[Fact, Seen]] = {}
+    for row in found:
+        seen = Seen(
+            first_at=row["first_at"], last_at=row["last_at"], times=row["times"], detail=row["detail"]
+        )
+        missing.setdefault(row["delivery_id"], {})[Fact(row["fact"])] = seen
+    return missing
+
+
+def suppress_missing(session: Session, *, tenant_id: int) -> dict[Rule, int]:
+    """Suppress everybody whom a hard bounce or a complaint should have suppressed; return how many by rule."""
+    missing = unsuppressed(session, tenant_id=tenant_id)
+    counts = {}
+    for rule, fact in ((Rule.COMPLAINT, Fact.COMPLAINT), (Rule.HARD_BOUNCE, Fact.BOUNCE_PERMANENT)):
+        news = {delivery: {fact: found[fact]} for delivery, found in missing.items() if fact in found}
+        counts[rule] = facts.suppress(session, tenant_id=tenant_id, news=news)
+    return counts
+
+
+def soft_bounces(session: Session, *, tenant_id: int, policy: HygienePolicy) -> dict[str, SoftBounces]:
+    """Return the histories of people with enough consecutive soft bounces to be judged, by recipient key.
+
+    A campaign message counts once, however many events it brought, and not at all once it was delivered.
+    """
+    found = rows(
+        session,
+        """WITH bounced AS (
+               SELECT delivery.recipient_key, fact.last_at, fact.detail ->> 'reason' IS NOT DISTINCT FROM 'mailbox_full' AS is_full
+               FROM delivery_fact AS fact
+               JOIN delivery ON delivery.tenant_id = fact.tenant_id AND delivery.id = fact.delivery_id
+               WHERE fact.tenant_id = :tenant_id AND fact.fact = 'bounce_transient'
+                 AND fact.last_at > now() - make_interval(days => greatest(:window, :full_window))
+           ), alive AS (
+               SELECT delivery.recipient_key, max(fact.last_at) AS at
+               FROM delivery
+               JOIN delivery_fact AS fact ON fact.tenant_id = delivery.tenant_id AND fact.delivery_id = delivery.id
+               WHERE delivery.tenant_id = :tenant_id AND fact.fact IN ('delivery', 'open', 'click')
+                 AND delivery.recipient_key IN (SELECT recipient_key FROM bounced)
+               GROUP BY delivery.recipient_key
+           ), counted AS (
+               SELECT bounced.*,
+                      NOT is_full AND last_at > now() - make_interval(days => :window) AS is_soft,
+                      is_full AND last_at > now() - make_interval(days => :full_window) AS is_long_full
+               FROM bounced
+               LEFT JOIN alive ON alive.recipient_key = bounced.recipient_key
+               LEFT JOIN suppression AS old
+                      ON old.tenant_id = :tenant_id AND old.recipient_key = bounced.recipient_key
+                     AND old.scope = 'tenant' AND old.reason = 'soft_bounce'
+               WHERE bounced.last_at > coalesce(alive.at, '-infinity')
+                 AND (old.id IS NULL OR old.expires_at < bounced.last_at)
+           )
+           SELECT recipient_key,
+                  count(*) FILTER (WHERE is_soft) AS bounces,
+                  count(DISTINCT (last_at AT TIME ZONE 'UTC')::date) FILTER (WHERE is_soft) AS days,
+                  count(*) FILTER (WHERE is_long_full) AS "full",
+                  coalesce(extract(day FROM max(last_at) FILTER (WHERE is_long_full)
+                                            - min(last_at) FILTER (WHERE is_long_full)), 0)::int AS full_span_days
+           FROM counted GROUP BY recipient_key
+           HAVING count(*) >= least(nullif(:bounces, 0), nullif(:full, 0))""",
+        tenant_id=tenant_id,
+        window=policy.soft_bounce_window_days,
+        full_window=policy.mailbox_full_window_days,
+        bounces=policy.soft_bounces,
+        full=policy.mailbox_full_bounces,
+    )
+    return {
+        row["recipient_key"]: SoftBounces(**{name: row[name] for name in SoftBounces.__slots__})
+        for row in found
+    }
+
+
+def quarantine(session: Session, *, tenant_id: int, rules: Mapping[str, Rule], days: int) -> int:
+    """Suppress people for repeated soft bounces, for some days; return how many are new or begin again.
+
+    Args:
+        session: The transaction.
+        tenant_id: Whose people they are.
+        rules: The rule that each broke, by recipient key.
+        days: After so many the address gets another chance.
+    """
+    return count(
+        session,
+        """INSERT INTO suppression (tenant_id, recipient_key, address, reason, source, detail, expires_at)
+           SELECT :tenant_id, broken.recipient_key,
+                  (SELECT min(address) FROM contact
+                   WHERE contact.tenant_id = :tenant_id AND contact.recipient_key = broken.recipient_key),
+                  'soft_bounce', 'hygiene', broken.rule, now() + make_interval(days => :days)
+           FROM unnest(CAST(:keys AS text[]), CAST(:rules AS text[])) AS broken (recipient_key, rule)
+           ORDER BY broken.recipient_key
+           ON CONFLICT ON CONSTRAINT suppression_once DO UPDATE
+               SET expires_at = EXCLUDED.expires_at, detail = EXCLUDED.detail, source = EXCLUDED.source
+               WHERE suppression.expires_at <= now()""",
+        tenant_id=tenant_id,
+        keys=list(rules),
+        rules=[str(rule) for rule in rules.values()],
+        days=days,
+    )
+
+
+def retire_silent(session: Session, *, tenant_id: int, policy: HygienePolicy) -> int:
+    """Retire people who were mailed long and often and have not opened or clicked since; return how many contacts.
+
+    Every spelling of a person's address is retired with the first, or the next campaign would choose the other. Fresh
+    consent is a sign of life too.
+    """
+    if policy.sunset_days == 0:
+        return 0
+    return count(
+        session,
+        """WITH quiet AS (
+               SELECT recipient_key, coalesce(greatest(max(engaged_at), max(consent_at)), '-infinity') AS alive_at
+               FROM contact WHERE tenant_id = :tenant_id GROUP BY recipient_key
+               HAVING coalesce(greatest(max(engaged_at), max(consent_at)), '-infinity')
+                      < now() - make_interval(days => :days)
+           ), silent AS (
+               SELECT quiet.recipient_key
+               FROM quiet
+               JOIN delivery ON delivery.tenant_id = :tenant_id AND delivery.recipient_key = quiet.recipient_key
+               JOIN delivery_fact AS fact
+                 ON fact.tenant_id = :tenant_id AND fact.delivery_id = delivery.id AND fact.fact = 'delivery'
+                AND fact.first_at > quiet.alive_at
+               GROUP BY quiet.recipient_key
+               -- The first of these messages is as old as the sunset: twelve in one week are no silence yet.
+               HAVING count(*) >= :messages AND min(fact.first_at) <= now() - make_interval(days => :days)
+           )
+           UPDATE contact SET state = 'retired', updated_at = now(),
+                  state_reason = format('no open or click in %s days and %s messages', :days, :messages)
+           FROM silent
+           WHERE contact.tenant_id = :tenant_id AND contact.recipient_key = silent.recipient_key
+             AND contact.state = 'active'
+             AND EXISTS (SELECT FROM contact AS anybody WHERE anybody.tenant_id = :tenant_id
+                         AND anybody.engaged_at > now() - make_interval(days => :days))""",
+        tenant_id=tenant_id,
+        days=policy.sunset_days,
+        messages=policy.sunset_messages,
+    )

@@ -1,0 +1,72 @@
+"""Hygiene: one night's work on one tenant, or on all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.hygiene import HygienePolicy, Rule, verdict
+from models import Tenant
+from store import hygiene, tenants
+from store.inbox import Transaction
+from tasks.log import run_logger
+from tasks.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HygieneReport:
+    """How many people were suppressed by each rule, and how many contacts were retired."""
+
+    suppressed: dict[Rule, int] = field(default_factory=lambda: dict.fromkeys(Rule, 0))
+    retired: int = 0
+
+    def __add__(self, other: "HygieneReport") -> "HygieneReport":
+        suppressed = {rule: self.suppressed[rule] + other.suppressed[rule] for rule in Rule}
+        return HygieneReport(suppressed=suppressed, retired=self.retired + other.retired)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as the command line answers it."""
+        return {"suppressed": {str(rule): n for rule, n in self.suppressed.items()}, "retired": self.retired}
+
+
+def update(resources: Resources, *, tenant: str | None = None, dry_run: bool = False) -> HygieneReport:
+    """Suppress whom bounces and complaints demand, and retire the silent.
+
+    Args:
+        resources: The process's database.
+        tenant: The slug of one tenant; all of them without it.
+        dry_run: Count, and change nothing.
+
+    Raises:
+        NotFoundError: There is no such tenant.
+        ConfigurationError: A tenant's policy is no threshold.
+    """
+    report = HygieneReport()
+    for one in _chosen(resources, tenant):
+        assert one.id is not None  # it came from the database
+        policy = HygienePolicy.of(one.policies)
+        with resources.database.begin() as session:
+            done = _update_tenant(session, tenant_id=one.id, policy=policy)
+            if dry_run:
+                session.rollback()
+        run_logger().info("hygiene of tenant %s: %s", one.slug, done.as_json())
+        report += done
+    return report
+
+
+def _chosen(resources: Resources, slug: str | None) -> Sequence[Tenant]:
+    with resources.database.begin() as session:
+        return tenants.everyone(session) if slug is None else [tenants.by_slug(session, slug)]
+
+
+def _update_tenant(session: Transaction, *, tenant_id: int, policy: HygienePolicy) -> HygieneReport:
+    suppressed = dict.fromkeys(Rule, 0)
+    suppressed |= hygiene.suppress_missing(session, tenant_id=tenant_id)
+    histories = hygiene.soft_bounces(session, tenant_id=tenant_id, policy=policy)
+    judged = {key: verdict(history, policy) for key, history in histories.items()}
+    for rule in (Rule.SOFT_BOUNCE, Rule.MAILBOX_FULL):
+        broken = {key: rule for key, found in judged.items() if found is rule}
+        suppressed[rule] = hygiene.quarantine(
+            session, tenant_id=tenant_id, rules=broken, days=policy.quarantine_days
+        )
+    return HygieneReport(
+        suppressed=suppressed, retired=hygiene.retire_silent(session, tenant_id=tenant_id, policy=policy)
+    )

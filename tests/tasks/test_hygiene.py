@@ -1,0 +1,73 @@
+"""A night's hygiene over several tenants."""
+
+import pytest
+
+from core.errors import NotFoundError
+from core.hygiene import Rule
+from store.session import Database, one, run
+from tasks import hygiene
+from tasks.resources import Resources
+from tests.mailed import Mailed, a_campaign, a_contact, a_delivery, another_campaign, suppressions_of
+from tests.tasks.test_events import FixedResources
+
+
+@pytest.fixture
+def resources(database: Database) -> Resources:
+    return FixedResources(database)
+
+
+@pytest.fixture
+def bounced(database: Database) -> Mailed:
+    """A person with two soft bounces, at a tenant that has patience for two."""
+    with database.begin() as session:
+        campaign = a_campaign(session, "acme")
+        run(
+            session,
+            """UPDATE tenant SET policies = '{"soft_bounces": 2, "soft_bounce_days": 2}' WHERE slug = 'acme'""",
+        )
+        contact = a_contact(session, campaign)
+        for days in (1, 2):
+            mailed = a_delivery(session, another_campaign(session, campaign), contact, state="sent")
+            run(
+                session,
+                """INSERT INTO delivery_fact (tenant_id, delivery_id, fact, first_at, last_at)
+                   SELECT :tenant_id, :id, 'bounce_transient', at, at
+                   FROM (SELECT now() - make_interval(days => :days) AS at) AS told""",
+                tenant_id=mailed.tenant_id,
+                id=mailed.delivery_id,
+                days=days,
+            )
+        return mailed
+
+
+def test_all_tenants_are_kept_clean_and_the_night_after_finds_nothing(
+    resources: Resources, database: Database, bounced: Mailed
+) -> None:
+    with database.begin() as session:
+        a_campaign(session, "other")
+    report = hygiene.update(resources)
+    assert report.as_json() == {
+        "suppressed": {"complaint": 0, "hard_bounce": 0, "soft_bounce": 1, "mailbox_full": 0},
+        "retired": 0,
+    }
+    with database.begin() as session:
+        assert [row[0] for row in suppressions_of(session, bounced)] == ["soft_bounce"]
+    assert hygiene.update(resources).suppressed[Rule.SOFT_BOUNCE] == 0
+
+
+def test_a_dry_run_counts_and_changes_nothing(
+    resources: Resources, database: Database, bounced: Mailed
+) -> None:
+    assert hygiene.update(resources, tenant="acme", dry_run=True).suppressed[Rule.SOFT_BOUNCE] == 1
+    with database.begin() as session:
+        found = one(session, "SELECT count(*) AS n FROM suppression")
+    assert found is not None
+    assert found["n"] == 0
+
+
+def test_one_tenant_can_be_chosen(resources: Resources, database: Database, bounced: Mailed) -> None:
+    with database.begin() as session:
+        a_campaign(session, "other")
+    assert hygiene.update(resources, tenant="other").suppressed[Rule.SOFT_BOUNCE] == 0
+    with pytest.raises(NotFoundError):
+        hygiene.update(resources, tenant="nobody")
