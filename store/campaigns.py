@@ -300,3 +300,14 @@ def event_counts(session: Session, *, tenant_id: int, campaign_id: int) -> dict[
         campaign_id=campaign_id,
     )
     return {row["fact"]: row["deliveries"] for row in found}
+
+
+def ledger(session: Session, *, tenant_id: int, campaign_id: int) -> Sequence[Row]:
+    """Return every delivery of a campaign: id, recipient_key, state. For a judge, who compares it with SES's own log."""
+    return rows(
+        session,
+        """SELECT id, recipient_key, state FROM delivery
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id ORDER BY id""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )

@@ -16,6 +16,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session
 
 
+# Whoever opens a transaction names its type by this module, so that SQLModel stays in models and store.
+__all__ = ["TRANSIENT", "Database", "Row", "Session", "count", "one", "rows", "run"]
+
 Row = RowMapping
 T = TypeVar("T")
 
@@ -59,6 +62,12 @@ class Database:
                 time.sleep(0.2 * 2**attempt * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
         with self.begin() as session:
             return step(session)
+
+    def server_version(self) -> str:
+        """Return the server's version, such as "18.6"."""
+        with self.begin() as session:
+            version: str = run(session, "SHOW server_version").scalar_one()
+        return version.split(maxsplit=1)[0]
 
     def dispose(self) -> None:
         """Close the pooled connections."""

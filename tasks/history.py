@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
-
 from core import addresses, reporting
 from core.errors import InvalidAddressError
 from store import campaigns, contacts, suppressions, tenants
-from store.session import Row
+from store.session import Row, Session
 from tasks.resources import Resources
 
 

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlmodel import Session
-
 from core import forecast as forecasting
 from core import headers, pacing, preflight
 from core.errors import ConfigurationError, InputError, TemplateError
@@ -20,6 +18,7 @@ from core.tenants import TenantState
 from gateways import templates
 from models import Campaign, Tenant
 from store import accounts, audiences, campaigns, planning, sending_domains, tenants
+from store.session import Session
 from tasks.messages import Voice, context, load_job, unsubscribe_url
 from tasks.resources import Resources
 

@@ -21,8 +21,6 @@ from datetime import date, timedelta
 from itertools import islice
 from typing import Final
 
-from sqlmodel import Session
-
 from core import outcomes, pacing
 from core.campaigns import CampaignState
 from core.deliveries import Move
@@ -31,6 +29,7 @@ from core.message import Message, tags_for
 from core.runs import Ending, Tally
 from store import accounts, campaigns, deliveries, sending_domains
 from store.deliveries import Attempt, Claimed, Outcome
+from store.session import Session
 from tasks.messages import Job, load_job, message_for
 from tasks.resources import Resources
 
