@@ -148,7 +148,7 @@ class Stack:
         amazon = self._start_amazon()
         migrations.upgrade(self.database_url)
         web = self._start_web()
-        processes.wait_for_url(f"{self.urls['amazon']}/moto-api/", amazon, seconds=_OTHERS_SECONDS)
+        processes.wait_for_url(f"{self.urls['amazon']}/moto-api/data.json", amazon, seconds=_OTHERS_SECONDS)
         simulator = self._start_simulator()
         processes.wait_for_url(
             self.urls["simulator"] + "/_simulator/health", simulator, seconds=_OTHERS_SECONDS

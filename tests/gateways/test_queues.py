@@ -28,7 +28,7 @@ def amazon() -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     for _ in range(300):
         try:
-            urllib.request.urlopen(f"{url}/moto-api/", timeout=1).close()
+            urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=1).close()
             break
         except OSError:
             time.sleep(0.1)
