@@ -86,7 +86,7 @@ def start(resources: Resources, campaign_id: int) -> Preflight:
         state = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id).state
         if state not in STARTABLE:
             raise ConflictError(f"campaign {campaign_id} is {state}", hint=_next_step(state, campaign_id))
-        if state is CampaignState.SENDING:
+        if state == CampaignState.SENDING:
             return result
         if not result.ok:
             _refuse(campaign_id, result)
@@ -207,7 +207,7 @@ def note_approval(resources: Resources, campaign_id: int, *, approver: str, appr
 
 def in_words(status: Status, tally: Tally, outlook: Forecast | None) -> str:
     """Return the sentence with which a run ends."""
-    if status.state is CampaignState.DONE or outlook is None:
+    if status.state == CampaignState.DONE or outlook is None:
         return f"{status.state}: {status.sent:,} sent, {status.skipped:,} skipped, {status.failed:,} failed"
     if tally.ending in {Ending.STOPPED, Ending.BLOCKED}:
         return f"{status.state}, {tally.reason}: {status.sent:,} sent, {status.pending:,} wait"

@@ -154,7 +154,7 @@ def _standing_findings(tenant: Tenant, will_be_sent: int) -> list[Finding]:
     findings = []
     if will_be_sent == 0:
         findings.append(_forbidding("audience_empty", "nobody of the audience may be sent to", "audience"))
-    if tenant.state is not TenantState.ACTIVE:
+    if tenant.state != TenantState.ACTIVE:
         findings.append(
             _forbidding("tenant_paused", f"the tenant is paused: {tenant.state_reason}", "tenant")
         )
