@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlmodel import Session
 
+from core.events import Event, dedupe_key
 from store.session import Row, count, one, rows, run
 
 
@@ -32,6 +33,17 @@ class Arrival:
     raw: str
     sns_message_id: str | None = None
     error: str | None = None  # set on what cannot be read: it goes to quarantine at once
+
+    @classmethod
+    def of(cls, event: Event, *, raw: str, source: str) -> "Arrival":
+        """Return the arrival of an event that was read from `raw`."""
+        return cls(
+            dedupe_key=dedupe_key(event),
+            source=source,
+            event_type=str(event.kind),
+            raw=raw,
+            sns_message_id=event.sns_message_id,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

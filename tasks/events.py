@@ -105,15 +105,7 @@ def arrival(raw: str, *, source: str) -> Arrival | None:
         MalformedEventError: It cannot be read.
     """
     event = events.parse(raw)
-    if event is None:
-        return None
-    return Arrival(
-        dedupe_key=events.dedupe_key(event),
-        source=source,
-        event_type=str(event.kind),
-        raw=raw,
-        sns_message_id=event.sns_message_id,
-    )
+    return None if event is None else Arrival.of(event, raw=raw, source=source)
 
 
 def _queues(resources: Resources) -> list[Queue]:

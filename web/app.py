@@ -1,0 +1,53 @@
+"""The web application: `uvicorn web.app:app`. It needs our database and nothing of Prefect's."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from core.errors import ConfigurationError, MalformedEventError, PosthouseError, UntrustedEventError
+from store.session import TRANSIENT
+from web import dashboard, health, sns_webhook, unsubscribe
+from web.doors import Doors
+from web.guard import Guard
+from web.pages import SECURITY_HEADERS
+
+
+def create_app(doors: Doors | None = None) -> FastAPI:
+    """Return the application.
+
+    Args:
+        doors: What it needs of the outside; the process's own by default.
+    """
+    # Without the generated pages: they would need scripts, and list routes that nobody should look for.
+    app = FastAPI(title="Posthouse", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.doors = doors or Doors()
+    app.add_middleware(Guard, headers=SECURITY_HEADERS.items())
+    for room in (unsubscribe, sns_webhook, health, dashboard):
+        app.include_router(room.router)
+    app.add_exception_handler(unsubscribe.BadLinkError, unsubscribe.refuse)
+    app.add_exception_handler(UntrustedEventError, _answer(403))
+    app.add_exception_handler(MalformedEventError, _answer(400))
+    for ours in (ConfigurationError, *TRANSIENT):
+        app.add_exception_handler(ours, _unavailable)
+    return app
+
+
+def _answer(status: int) -> Callable[[Request, Exception], JSONResponse]:
+    def answer(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, PosthouseError)
+        return JSONResponse({"error": error.as_json()}, status)
+
+    return answer
+
+
+def _unavailable(_request: Request, _error: Exception) -> JSONResponse:
+    """Answer a failure of ours so that SNS and mail programs try again; the details are nobody's business."""
+    return JSONResponse(
+        {"error": {"code": "unavailable", "message": "please try again", "hint": ""}},
+        503,
+        headers={"Retry-After": "30"},
+    )
+
+
+app = create_app()
