@@ -1,0 +1,80 @@
+"""What an error of a call means for its delivery, and for everybody's next call."""
+
+from datetime import timedelta
+
+import pytest
+
+from core import errors
+from core.errors import SendingError
+from core.outcomes import Reaction, Verdict, reaction, verdict
+
+
+VERDICTS = [
+    pytest.param(
+        errors.MessageRejectedError("no", error_code="MessageRejected"), "refused", "MessageRejected", 0.0,
+        id="the message's own fault",
+    ),
+    pytest.param(errors.ThrottledError("slow"), "not_sent", "throttled", 5.5, id="throttled: later"),
+    pytest.param(errors.QuotaExhaustedError("daily"), "not_sent", "quota_daily", 0.0, id="quota"),
+    pytest.param(errors.UnreachableError("refused"), "not_sent", "ses_unreachable", 0.0, id="nobody at the door"),
+    pytest.param(errors.LeaseLostError("late"), "not_sent", "lease_lost", 0.0, id="our own deadline"),
+    pytest.param(errors.SendingPausedError("paused"), "not_sent", "ses_sending_paused", 0.0, id="account paused"),
+    pytest.param(errors.NotSentError("stale"), "not_sent", "not_sent", 0.0, id="known not sent"),
+    pytest.param(
+        errors.OutcomeUnknownError("lost", error_code="ReadTimeoutError"), "lost", "ReadTimeoutError", 0.0,
+        id="the answer was lost",
+    ),
+    pytest.param(errors.OutcomeUnknownError("lost"), "lost", "outcome_unknown", 0.0, id="lost without a code"),
+    pytest.param(SendingError("new"), "lost", "sending", 0.0, id="an error that nobody has judged is doubt"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "move", "code", "seconds"), VERDICTS)
+def test_only_what_is_known_not_to_have_been_sent_becomes_pending_again(
+    error: SendingError, move: str, code: str, seconds: float
+) -> None:
+    assert verdict(error, jitter=0.5) == Verdict(move, code, timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(("jitter", "seconds"), [(0.0, 1.0), (1.0, 10.0)])
+def test_throttled_messages_come_back_over_ten_seconds(jitter: float, seconds: float) -> None:
+    """F07"""
+    assert verdict(errors.ThrottledError("slow"), jitter=jitter).retry_in == timedelta(seconds=seconds)
+
+
+THROTTLED = errors.ThrottledError("Maximum sending rate exceeded.")
+QUOTA = errors.QuotaExhaustedError("Daily message quota exceeded.")
+UNREACHABLE = errors.UnreachableError("no connection to SES")
+PAUSED = errors.SendingPausedError("Sending paused for this account.", error_code="SendingPausedException")
+REJECTED = errors.MessageRejectedError("Address blacklisted")
+LOST = errors.OutcomeUnknownError("lost")
+
+REACTIONS = [
+    pytest.param([], True, 0, Reaction(), id="all is well"),
+    pytest.param([REJECTED, LOST], True, 0, Reaction(), id="one message's own trouble"),
+    pytest.param([THROTTLED], True, 0, Reaction(slow_down=True), id="throttled: slow down"),
+    pytest.param([THROTTLED, QUOTA], True, 0, Reaction(block_seconds=600.0, block_reason="quota"), id="quota: rest"),
+    pytest.param(
+        [UNREACHABLE], False, 0, Reaction(block_seconds=1.0, block_reason="ses_unreachable"), id="unreachable"
+    ),
+    pytest.param([UNREACHABLE], True, 0, Reaction(), id="unreachable, but another got through"),
+    pytest.param(
+        [UNREACHABLE], False, 3, Reaction(block_seconds=10.0, block_reason="ses_unreachable"), id="for a while"
+    ),
+    pytest.param(
+        [UNREACHABLE], False, 99, Reaction(block_seconds=60.0, block_reason="ses_unreachable"), id="for long"
+    ),
+    pytest.param(
+        [THROTTLED, QUOTA, PAUSED], True, 0,
+        Reaction(pause_campaign="SendingPausedException: Sending paused for this account."),
+        id="paused beats everything",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "any_accepted", "windows", "expected"), REACTIONS)
+def test_a_windows_errors_are_judged_together(
+    found: list[SendingError], *, any_accepted: bool, windows: int, expected: Reaction
+) -> None:
+    """F06, F08, F09"""
+    assert reaction(found, any_accepted=any_accepted, windows_unreachable=windows) == expected

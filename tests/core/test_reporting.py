@@ -1,0 +1,146 @@
+"""A campaign's numbers in words."""
+
+from datetime import date
+
+import pytest
+
+from core import reporting
+from core.campaigns import CampaignState, Status
+from core.deliveries import SkipReason, State
+from core.forecast import Forecast
+
+
+def a_status(**counts: object) -> Status:
+    values = {
+        "campaign_id": 7,
+        "state": CampaignState.SENDING,
+        "audience": 10_000,
+        "sent": 9_850,
+        "pending": 100,
+    }
+    return Status(**values | {"skipped_by_reason": {"duplicate": 50}} | counts)
+
+
+def test_a_run_is_called_by_its_tenant_campaign_and_progress() -> None:
+    assert reporting.run_name("acme", "Spring sale", a_status()) == "acme · Spring sale · 9,850 of 9,950"
+
+
+@pytest.mark.parametrize(
+    ("status", "percent"),
+    [
+        pytest.param(a_status(sent=0, pending=9_950), 0.0, id="nothing yet"),
+        pytest.param(a_status(sent=4_975, pending=4_975), 50.0, id="half"),
+        pytest.param(a_status(sent=9_000, failed=950, pending=0), 100.0, id="failed is settled too"),
+        pytest.param(a_status(sent=9_948, in_doubt=2, pending=0), 99.97989949748744, id="doubt is open"),
+        pytest.param(a_status(audience=50, sent=0, pending=0), 100.0, id="nobody but the skipped"),
+    ],
+)
+def test_progress_counts_what_is_settled(status: Status, percent: float) -> None:
+    assert reporting.percent(status) == pytest.approx(percent)
+
+
+def test_a_report_has_people_events_and_the_end() -> None:
+    told = reporting.report(
+        tenant="acme",
+        campaign="Spring sale",
+        status=a_status(),
+        events={"sent": 9_850, "bounce_permanent": 12, "something_new": 1},
+        forecast=Forecast(
+            waiting=100,
+            today=40,
+            done_on=date(2026, 11, 25),
+            resumes_on=date(2026, 11, 25),
+            binding="warm-up",
+            seconds_today=0.4,
+        ),
+        summary="out of today's allowance",
+    )
+    assert (
+        told
+        == """# acme · Spring sale
+
+**Out of today's allowance.**
+
+| people | count |
+| --- | ---: |
+| audience | 10,000 |
+| sent | 9,850 |
+| waiting | 100 |
+| skipped | 50 |
+| – duplicate | 50 |
+
+## What SES reports
+
+| event | messages |
+| --- | ---: |
+| confirmed by a Send event | 9,850 |
+| hard bounces | 12 |
+| something new | 1 |
+
+## When it will be done
+
+- 100 wait, 40 of them fit into today.
+- Done about **2026-11-25**; bound by warm-up.
+
+Campaign 7 is sending. The parts add up to the audience.
+"""
+    )
+
+
+def test_a_report_that_does_not_add_up_says_so_loudly() -> None:
+    told = reporting.report(
+        tenant="acme", campaign="x", status=a_status(sent=1), events={}, forecast=None, summary=""
+    )
+    assert "**The parts do not add up.**" in told
+    assert "##" not in told
+
+
+@pytest.mark.parametrize(
+    ("known", "sentence"),
+    [
+        pytest.param(
+            {"state": "skipped", "skip_reason": "unsubscribed"},
+            "Not sent: the person has unsubscribed.",
+            id="skipped",
+        ),
+        pytest.param(
+            {"state": "skipped", "skip_reason": "duplicate"},
+            "Not sent: another contact of the audience has the same address, and got it.",
+            id="duplicate",
+        ),
+        pytest.param(
+            {"state": "failed", "outcome_code": "MessageRejected"},
+            "SES refused it for good (MessageRejected).",
+            id="refused",
+        ),
+        pytest.param({"state": "failed"}, "It could not be sent.", id="failed without a code"),
+        pytest.param({"state": "sent", "facts": ["sent"]}, "SES accepted it.", id="sent"),
+        pytest.param(
+            {"state": "sent", "facts": ["sent", "delivery", "open"]},
+            "SES accepted it; reported since: delivered, opened by a person.",
+            id="delivered and opened",
+        ),
+        pytest.param({"state": "pending"}, "It waits for its turn.", id="pending"),
+        pytest.param(
+            {"state": "in_doubt", "outcome_code": "ReadTimeoutError"},
+            "SES's answer was lost; its events will tell whether it was accepted.",
+            id="in doubt",
+        ),
+    ],
+)
+def test_one_persons_message_is_explained_in_a_sentence(known: dict[str, object], sentence: str) -> None:
+    assert reporting.why(**{"skip_reason": None, "outcome_code": None, "facts": []} | known) == sentence
+
+
+def test_every_state_and_every_reason_has_a_sentence() -> None:
+    told = {
+        reporting.why(state=state, skip_reason=None, outcome_code=None, facts=[])
+        for state in State
+        if state is not State.SKIPPED
+    }
+    told |= {
+        reporting.why(state="skipped", skip_reason=reason, outcome_code=None, facts=[])
+        for reason in SkipReason
+    }
+    assert len(told) == 7 + 9
+    assert all(sentence.endswith(".") for sentence in told)
