@@ -8,7 +8,7 @@ from core.facts import Fact
 from core.forecast import Forecast
 
 
-_WORDS = {
+_WORDS: dict[str, str] = {
     Fact.SENT: "confirmed by a Send event",
     Fact.DELIVERY: "delivered",
     Fact.DELAY: "delayed",
@@ -63,7 +63,7 @@ def report(
 
 
 def _in_words(fact: str) -> str:
-    return _WORDS.get(Fact(fact), fact.replace("_", " ")) if fact in set(Fact) else fact
+    return _WORDS.get(fact, fact.replace("_", " "))
 
 
 def _people(status: Status) -> list[tuple[str, int]]:
