@@ -7,11 +7,13 @@ Terms:
     rung: a step of the ladder, from 0. A domain without a rung is warm and has no allowance.
     allowance: messages that may leave on one day of the tenant's calendar.
     used: at least 80 % of the allowance was accepted by SES.
+    known: at least 50 messages were delivered or bounced hard, so that a share of them means something.
     unwelcome: receivers say no, loudly: step down.
     lukewarm: they hesitate: stay.
 
 Invariants:
-    The allowance never rises after an unwelcome or lukewarm day, nor after a day that was not used.
+    The allowance never rises after an unwelcome or lukewarm day, nor after one that was not used or is not known: when
+    no events arrive, nobody climbs blindly.
     More evidence against the domain never gives a larger allowance.
 
 Standards:
@@ -75,7 +77,7 @@ class DayReport:
 
     @property
     def final(self) -> int:
-        """Return how many have an outcome: the denominator of the bounce and delay rates."""
+        """Return how many have an outcome: the denominator of the bounce rate."""
         return self.delivered + self.hard_bounced
 
 
@@ -111,6 +113,8 @@ def next_rung(rung: int | None, day: DayReport) -> Decision:
     if day.accepted < day.allowance * USED_SHARE:
         used = f"{day.accepted:,} of {day.allowance:,} were used"
         return Decision(rung=rung, rule="hold_unused", why=f"Held: {used}, less than 80 %.")
+    if day.final < MIN_FINAL:
+        return Decision(rung=rung, rule="hold_unknown", why=f"Held: only {day.final:,} outcomes are known.")
     if rung + 1 == len(LADDER):
         return Decision(rung=None, rule="warm", why=f"Warm: the top rung of {day.allowance:,} was filled.")
     return Decision(
@@ -123,10 +127,9 @@ _LUKEWARM: Final = (LUKEWARM_COMPLAINT_RATE, LUKEWARM_BOUNCE_RATE, LUKEWARM_DELA
 
 
 def _rates(day: DayReport) -> tuple[float, float, float]:
-    if not day.final:
-        return 0.0, 0.0, 0.0
-    complaint = day.complained / day.delivered if day.delivered else 0.0
-    return complaint, day.hard_bounced / day.final, day.delayed / day.final
+    # Complaints and delays are shares of what was delivered: of all outcomes, one more bounce would make them smaller.
+    delivered = max(day.delivered, 1)
+    return day.complained / delivered, day.hard_bounced / max(day.final, 1), day.delayed / delivered
 
 
 def _over(complaint: float, bounce: float, delay: float, limits: tuple[float, float, float]) -> bool:
