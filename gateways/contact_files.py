@@ -112,7 +112,8 @@ def write_csv(target: IO[str], columns: Sequence[str], lines: Iterable[Sequence[
 
     A cell that a spreadsheet would run as a formula gets an apostrophe in front; None becomes an empty cell.
     """
-    writer = csv.writer(target, lineterminator="\n")
+    # The line end of RFC 4180; with another one Python leaves a carriage return inside a cell unquoted.
+    writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(columns)
     written = 0
     for line in lines:

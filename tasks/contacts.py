@@ -11,8 +11,6 @@ from hashlib import sha256
 from itertools import chain, islice
 from typing import Any
 
-from sqlmodel import Session
-
 from core import contact_import
 from core.contact_import import Batch
 from core.import_formats import FileFormat
@@ -20,7 +18,7 @@ from gateways import contact_files
 from gateways.contact_files import ContactFile
 from store import audiences, contact_imports, contacts, suppressions
 from store.contact_imports import Progress
-from store.session import Database
+from store.session import Database, Session
 from store.suppressions import NewSuppression
 from tasks.resources import Resources
 
@@ -163,8 +161,13 @@ def _store(job: _Job, batch: Batch, *, since: int) -> Callable[[Session], Mappin
 
 def _store_rows(session: Session, job: _Job, batch: Batch) -> dict[str, int]:
     tenant_id, audience_id = job.tenant_id, job.audience_id
-    done = contacts.upsert(session, tenant_id=tenant_id, audience_id=audience_id, contacts=batch.contacts)
-    contacts.add_repeated(session, tenant_id=tenant_id, audience_id=audience_id, contacts=batch.repeated)
+    done = contacts.upsert(
+        session,
+        tenant_id=tenant_id,
+        audience_id=audience_id,
+        contacts=batch.contacts,
+        repeated=batch.repeated,
+    )
     suppressions.add(session, tenant_id=tenant_id, suppressions=_suppressions(batch, job.source))
     contact_imports.reject(session, tenant_id=tenant_id, import_id=job.import_id, rejections=batch.rejections)
     return {

@@ -16,8 +16,9 @@ from store.suppressions import NewSuppression
 from tasks.resources import Resources
 
 
+# The address is called `email` in the file, as every other system calls it.
 EXPORT_COLUMNS: Final = (
-    "address",
+    "email",
     "recipient_key",
     "reason",
     "scope",
@@ -165,5 +166,7 @@ def export_suppressions(resources: Resources, *, tenant_id: int, target: IO[str]
     with resources.database.begin() as session:
         found = suppressions.export(session, tenant_id=tenant_id)
         return contact_files.write_csv(
-            target, EXPORT_COLUMNS, ([row[name] for name in EXPORT_COLUMNS] for row in found)
+            target,
+            EXPORT_COLUMNS,
+            ([row["address"], *(row[name] for name in EXPORT_COLUMNS[1:])] for row in found),
         )
