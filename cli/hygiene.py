@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.output import AsJson, answer, errors_as_answers
-from tasks import hygiene
+from tasks import hygiene, tenants
 from tasks.resources import resources
 
 
@@ -21,5 +21,6 @@ def run(
 ) -> None:
     """Suppress whom bounces and complaints demand, and retire those who never open or click."""
     with errors_as_answers(as_json=as_json):
-        report = hygiene.update(resources(), tenant=tenant, dry_run=dry_run)
+        tenant_id = tenants.id_of(resources(), tenant) if tenant else None
+        report = hygiene.run(resources(), tenant_id=tenant_id, dry_run=dry_run)
         answer({**report.as_json(), "dry_run": dry_run}, as_json=as_json)

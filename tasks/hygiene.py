@@ -27,12 +27,12 @@ class HygieneReport:
         return {"suppressed": {str(rule): n for rule, n in self.suppressed.items()}, "retired": self.retired}
 
 
-def update(resources: Resources, *, tenant: str | None = None, dry_run: bool = False) -> HygieneReport:
+def run(resources: Resources, *, tenant_id: int | None = None, dry_run: bool = False) -> HygieneReport:
     """Suppress whom bounces and complaints demand, and retire the silent.
 
     Args:
         resources: The process's database.
-        tenant: The slug of one tenant; all of them without it.
+        tenant_id: One tenant; all of them without it.
         dry_run: Count, and change nothing.
 
     Raises:
@@ -40,7 +40,7 @@ def update(resources: Resources, *, tenant: str | None = None, dry_run: bool = F
         ConfigurationError: A tenant's policy is no threshold.
     """
     report = HygieneReport()
-    for one in _chosen(resources, tenant):
+    for one in _chosen(resources, tenant_id):
         assert one.id is not None  # it came from the database
         policy = HygienePolicy.of(one.policies)
         with resources.database.begin() as session:
@@ -52,9 +52,11 @@ def update(resources: Resources, *, tenant: str | None = None, dry_run: bool = F
     return report
 
 
-def _chosen(resources: Resources, slug: str | None) -> Sequence[Tenant]:
+def _chosen(resources: Resources, tenant_id: int | None) -> Sequence[Tenant]:
     with resources.database.begin() as session:
-        return tenants.everyone(session) if slug is None else [tenants.by_slug(session, slug)]
+        if tenant_id is None:
+            return tenants.everyone(session)
+        return [tenants.by_id(session, tenant_id=tenant_id)]
 
 
 def _update_tenant(session: Transaction, *, tenant_id: int, policy: HygienePolicy) -> HygieneReport:

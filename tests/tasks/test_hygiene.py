@@ -45,20 +45,20 @@ def test_all_tenants_are_kept_clean_and_the_night_after_finds_nothing(
 ) -> None:
     with database.begin() as session:
         a_campaign(session, "other")
-    report = hygiene.update(resources)
+    report = hygiene.run(resources)
     assert report.as_json() == {
         "suppressed": {"complaint": 0, "hard_bounce": 0, "soft_bounce": 1, "mailbox_full": 0},
         "retired": 0,
     }
     with database.begin() as session:
         assert [row[0] for row in suppressions_of(session, bounced)] == ["soft_bounce"]
-    assert hygiene.update(resources).suppressed[Rule.SOFT_BOUNCE] == 0
+    assert hygiene.run(resources).suppressed[Rule.SOFT_BOUNCE] == 0
 
 
 def test_a_dry_run_counts_and_changes_nothing(
     resources: Resources, database: Database, bounced: Mailed
 ) -> None:
-    assert hygiene.update(resources, tenant="acme", dry_run=True).suppressed[Rule.SOFT_BOUNCE] == 1
+    assert hygiene.run(resources, tenant_id=bounced.tenant_id, dry_run=True).suppressed[Rule.SOFT_BOUNCE] == 1
     with database.begin() as session:
         found = one(session, "SELECT count(*) AS n FROM suppression")
     assert found is not None
@@ -67,7 +67,7 @@ def test_a_dry_run_counts_and_changes_nothing(
 
 def test_one_tenant_can_be_chosen(resources: Resources, database: Database, bounced: Mailed) -> None:
     with database.begin() as session:
-        a_campaign(session, "other")
-    assert hygiene.update(resources, tenant="other").suppressed[Rule.SOFT_BOUNCE] == 0
+        other = a_campaign(session, "other")
+    assert hygiene.run(resources, tenant_id=other.tenant_id).suppressed[Rule.SOFT_BOUNCE] == 0
     with pytest.raises(NotFoundError):
-        hygiene.update(resources, tenant="nobody")
+        hygiene.run(resources, tenant_id=0)

@@ -1,0 +1,97 @@
+"""`posthouse events` and `posthouse hygiene`, as a script uses them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import typer
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from cli import events, hygiene
+from gateways.settings import settings
+from store.session import Database
+from tasks.resources import resources
+from tests.mailed import Mailed, a_delivery, an_event, state_of, suppressions_of
+
+
+app = typer.Typer()
+app.add_typer(events.app, name="events")
+app.add_typer(hygiene.app, name="hygiene")
+
+
+@pytest.fixture(autouse=True)
+def _environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
+    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SQS", raising=False)
+    settings.cache_clear()
+    resources.cache_clear()
+    with mock_aws():
+        yield
+    resources().database.dispose()
+    settings.cache_clear()
+    resources.cache_clear()
+
+
+@pytest.fixture
+def mailed(database: Database) -> Mailed:
+    with database.begin() as session:
+        return a_delivery(session)
+
+
+def posthouse(*arguments: str | Path, exit_code: int = 0) -> Any:
+    done = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+    assert done.exit_code == exit_code, done.output
+    return json.loads(done.stdout)
+
+
+def test_draining_answers_what_came_and_what_became_of_it(database: Database, mailed: Mailed) -> None:
+    sqs = boto3.client("sqs")
+    urls = [
+        sqs.create_queue(QueueName=f"posthouse-{name}")["QueueUrl"] for name in ("critical", "engagement")
+    ]
+    sqs.send_message(QueueUrl=urls[0], MessageBody=an_event("complaint_abuse", mailed))
+    sqs.send_message(QueueUrl=urls[1], MessageBody="junk")
+    answer = posthouse("events", "drain")
+    assert answer == {"received": 2, "applied": 1, "duplicates": 0, "quarantined": 0, "malformed": 1}
+    with database.begin() as session:
+        assert [row[0] for row in suppressions_of(session, mailed)] == ["complaint"]
+
+
+def test_draining_without_queues_says_what_to_do() -> None:
+    error = posthouse("events", "drain", exit_code=1)["error"]
+    assert error["code"] == "queue_unavailable"
+    assert (
+        error["message"] == "queue posthouse-critical cannot be used: AWS.SimpleQueueService.NonExistentQueue"
+    )
+    assert "Create the queue" in error["hint"]
+
+
+def test_events_are_taken_from_files(database: Database, mailed: Mailed, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.json", tmp_path / "other.jsonl"
+    one.write_text(an_event("send", mailed))
+    other.write_text(f"{an_event('send', mailed)}\n{an_event('delivery', mailed)}\n")
+    answer = posthouse("events", "ingest", one, other)
+    assert answer == {"received": 3, "applied": 2, "duplicates": 1, "quarantined": 0, "malformed": 0}
+    with database.begin() as session:
+        assert state_of(session, mailed) == "sent"
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["events", "ingest", str(tmp_path / "none.json")]).exit_code == 2
+
+
+def test_hygiene_answers_by_rule(mailed: Mailed) -> None:
+    nothing = {"complaint": 0, "hard_bounce": 0, "soft_bounce": 0, "mailbox_full": 0}
+    assert posthouse("hygiene", "run") == {"suppressed": nothing, "retired": 0, "dry_run": False}
+    answer = posthouse("hygiene", "run", "--tenant", mailed.slug, "--dry-run")
+    assert answer == {"suppressed": nothing, "retired": 0, "dry_run": True}
+
+
+def test_hygiene_of_an_unknown_tenant_is_refused() -> None:
+    assert posthouse("hygiene", "run", "--tenant", "nobody", exit_code=1)["error"]["code"] == "not_found"
