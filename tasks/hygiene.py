@@ -15,16 +15,16 @@ from tasks.resources import Resources
 class HygieneReport:
     """How many people were suppressed by each rule, and how many contacts were retired."""
 
-    suppressed: dict[Rule, int] = field(default_factory=lambda: dict.fromkeys(Rule, 0))
+    suppressed: dict[str, int] = field(default_factory=lambda: {str(rule): 0 for rule in Rule})
     retired: int = 0
 
     def __add__(self, other: "HygieneReport") -> "HygieneReport":
-        suppressed = {rule: self.suppressed[rule] + other.suppressed[rule] for rule in Rule}
+        suppressed = {rule: people + other.suppressed[rule] for rule, people in self.suppressed.items()}
         return HygieneReport(suppressed=suppressed, retired=self.retired + other.retired)
 
     def as_json(self) -> dict[str, object]:
         """Return the report as the command line answers it."""
-        return {"suppressed": {str(rule): n for rule, n in self.suppressed.items()}, "retired": self.retired}
+        return {"suppressed": self.suppressed, "retired": self.retired}
 
 
 def run(resources: Resources, *, tenant_id: int | None = None, dry_run: bool = False) -> HygieneReport:
@@ -60,8 +60,8 @@ def _chosen(resources: Resources, tenant_id: int | None) -> Sequence[Tenant]:
 
 
 def _update_tenant(session: Transaction, *, tenant_id: int, policy: HygienePolicy) -> HygieneReport:
-    suppressed = dict.fromkeys(Rule, 0)
-    suppressed |= hygiene.suppress_missing(session, tenant_id=tenant_id)
+    missing = hygiene.suppress_missing(session, tenant_id=tenant_id)
+    suppressed = {str(rule): missing.get(rule, 0) for rule in Rule}
     histories = hygiene.soft_bounces(session, tenant_id=tenant_id, policy=policy)
     judged = {key: verdict(history, policy) for key, history in histories.items()}
     for rule in (Rule.SOFT_BOUNCE, Rule.MAILBOX_FULL):
@@ -69,6 +69,5 @@ def _update_tenant(session: Transaction, *, tenant_id: int, policy: HygienePolic
         suppressed[rule] = hygiene.quarantine(
             session, tenant_id=tenant_id, rules=broken, days=policy.quarantine_days
         )
-    return HygieneReport(
-        suppressed=suppressed, retired=hygiene.retire_silent(session, tenant_id=tenant_id, policy=policy)
-    )
+    retired = hygiene.retire_silent(session, tenant_id=tenant_id, policy=policy)
+    return HygieneReport(suppressed=suppressed, retired=retired)
