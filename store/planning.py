@@ -67,8 +67,11 @@ def plan_slice(
 ) -> int:
     """Give everybody of a slice a delivery or a reason; return how many deliveries are new.
 
-    Harmless when run again: who has a delivery gets no reason, who has a reason gets no delivery.
+    Harmless when run again: who has a delivery gets no reason, who has a reason gets no delivery. A plan that is
+    complete, or whose campaign is not being sent any more, takes nobody.
     """
+    if not _lock_open_plan(session, tenant_id, campaign_id):
+        return 0
     return count(
         session,
         f"""{_JUDGED}, excluded AS (
@@ -92,6 +95,23 @@ def plan_slice(
         key_from=key_from,
         key_below=key_below,
     )
+
+
+def _lock_open_plan(session: Session, tenant_id: int, campaign_id: int) -> bool:
+    """Keep other planners and a cancellation out until the transaction ends; return whether people may be added.
+
+    Without the lock two planners who see different suppressions give one person a delivery and a reason, and who is
+    added after a cancellation waits for ever.
+    """
+    row = one(
+        session,
+        """SELECT id FROM campaign WHERE tenant_id = :tenant_id AND id = :campaign_id
+           AND state = :sending AND planned_at IS NULL FOR NO KEY UPDATE""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        sending=CampaignState.SENDING,
+    )
+    return row is not None
 
 
 def preview(session: Session, *, tenant_id: int, audience_id: int) -> dict[str | None, int]:
