@@ -153,7 +153,7 @@ class Stack:
         processes.wait_for_url(
             self.urls["simulator"] + "/_simulator/health", simulator, seconds=_OTHERS_SECONDS
         )
-        processes.wait_for_url(self.urls["web"], web, seconds=_OTHERS_SECONDS)
+        processes.wait_for_url(self.urls["web"] + "/readyz", web, seconds=_OTHERS_SECONDS)
         processes.wait_for_url(self.urls["prefect"] + "/api/ready", prefect, seconds=_PREFECT_SECONDS)
         self._start_worker()
         self._deploy()
