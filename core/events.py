@@ -1,8 +1,8 @@
 """Events: what Amazon SES reports about a message, translated once into our words.
 
-SES publishes the same JSON through several doors: bare, inside an SNS envelope, inside an SQS message, inside an
-EventBridge event, and in the older form of identity notifications. `parse` opens all of them; SES's own words end here
-(and in `core.bounces`, whose subject they are). The raw text is kept beside the translation, in the inbox.
+SES publishes the same JSON through several doors (see `core.envelopes`), and in the older form of identity
+notifications. `parse` takes all of them; SES's own words end here, and in `core.bounces`, whose subject they are. The
+raw text is kept beside the translation, in the inbox.
 
 Terms:
     event: one thing that happened to one message.
@@ -16,8 +16,7 @@ Invariants:
 
 Standards:
     Amazon SES "Contents of event data that Amazon SES publishes to Amazon SNS", "Amazon SNS notification contents for
-    Amazon SES" (the older form), "Monitor SES sending using Amazon EventBridge"; Amazon SNS "raw message delivery";
-    RFC 3464 (delivery status notifications), RFC 5965 (abuse feedback reports).
+    Amazon SES" (the older form); RFC 3464 (delivery status notifications), RFC 5965 (abuse feedback reports).
 """
 
 import hashlib
@@ -28,7 +27,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from core import envelopes
 from core.errors import MalformedEventError
+from core.foreign import list_of, object_of, text_of
 
 
 class Kind(StrEnum):
@@ -130,37 +131,19 @@ class Event:
     sns_message_id: str | None = None
 
 
-# SES ends raw notices with a newline and begins both of its notices, of topics and of destinations, like this.
-_NOTICE: Final = "Successfully validated"
-
-# SQS around SNS around EventBridge around the event is the deepest that can be configured.
-_MOST_ENVELOPES: Final = 4
-
-# The largest message that SQS takes.
-_MOST_CHARACTERS: Final = 1_048_576
-
-
 def parse(raw: str) -> Event | None:
     """Return the event in a text that came from a queue, a webhook or a file; None for SES's own notices.
 
     Raises:
         MalformedEventError: It is not JSON, not an object, or lacks the message id or the time of its message.
     """
-    sns_message_id: str | None = None
-    document = _json(raw)
-    for _ in range(_MOST_ENVELOPES):
-        if document is None:
-            return None
-        if "Body" in document:
-            document = _opened(document["Body"])
-        elif "TopicArn" in document:
-            if document.get("Type") != "Notification":
-                return None
-            sns_message_id = _text(document.get("MessageId")) or None
-            document = _opened(document.get("Message"))
-        else:
-            return _event(document, sns_message_id)
-    raise MalformedEventError("more envelopes around an event than Amazon can make")
+    content = envelopes.opened(raw)
+    if content is None:
+        return None
+    try:
+        return _event(content.document, content.sns_message_id)
+    except RecursionError as error:
+        raise MalformedEventError("an event nested deeper than anybody nests") from error
 
 
 def dedupe_key(event: Event) -> str:
@@ -181,65 +164,38 @@ def disagreement(tags: Tags, *, configuration_set: str | None, ses_tenant_name: 
     return None
 
 
-def _json(text: str) -> dict[str, Any] | None:
-    """Return a JSON object, None for a notice."""
-    if text.startswith(_NOTICE):
-        return None
-    if len(text) > _MOST_CHARACTERS:
-        raise MalformedEventError("an event longer than a queue message can be")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise MalformedEventError("an event that is not JSON") from error
-    if not isinstance(document, dict):
-        raise MalformedEventError("an event that is not a JSON object")
-    return document
-
-
-def _opened(content: object) -> dict[str, Any] | None:
-    """Return what an envelope holds: JSON text, or (from some stand-ins of SNS) the object itself."""
-    if isinstance(content, dict):
-        return content
-    if isinstance(content, str):
-        return _json(content)
-    raise MalformedEventError("an envelope without an event")
-
-
 def _event(document: Mapping[str, Any], sns_message_id: str | None) -> Event | None:
-    if "detail-type" in document:
-        return _from_event_bridge(document, sns_message_id)
-    ses_type = _text(document.get("eventType") or document.get("notificationType"))
-    if not ses_type:
-        raise MalformedEventError("JSON without an event type")
+    ses_type = text_of(document.get("eventType") or document.get("notificationType"))
     if ses_type == "AmazonSnsSubscriptionSucceeded":
         return None
-    return _from_ses(ses_type, document, sns_message_id)
+    if ses_type:
+        return _from_ses(ses_type, document, sns_message_id)
+    if "detail-type" in document:
+        return _news(document, sns_message_id)
+    raise MalformedEventError("JSON without an event type")
 
 
-def _from_event_bridge(document: Mapping[str, Any], sns_message_id: str | None) -> Event | None:
-    detail = _object(document.get("detail"))
-    if "eventType" in detail:
-        return _event(detail, sns_message_id)
-    # News of a tenant or of the account, such as "Sending Status Disabled": about no message.
+def _news(document: Mapping[str, Any], sns_message_id: str | None) -> Event:
+    """Read EventBridge's news of a tenant or of the account, such as "Sending Status Disabled": about no message."""
     at = _moment(document.get("time"))
     return Event(
         kind=Kind.UNKNOWN,
-        ses_type=_text(document.get("detail-type")),
+        ses_type=text_of(document.get("detail-type")),
         ses_message_id="",
         at=at,
         mailed_at=at,
-        told_apart_by=(_text(document.get("id")),),
+        told_apart_by=(text_of(document.get("id")),),
         sns_message_id=sns_message_id,
     )
 
 
 def _from_ses(ses_type: str, document: Mapping[str, Any], sns_message_id: str | None) -> Event:
-    mail = _object(document.get("mail"))
-    ses_message_id = _text(mail.get("messageId"))
+    mail = object_of(document.get("mail"))
+    ses_message_id = text_of(mail.get("messageId"))
     if not ses_message_id:
         raise MalformedEventError("an event without a message id")
     kind, member, read = _READERS.get(ses_type, (Kind.UNKNOWN, "", _nothing))
-    body = _object(document.get(member))
+    body = object_of(document.get(member))
     mailed_at = _moment(mail.get("timestamp"))
     detail, told_apart_by = read(body)
     return Event(
@@ -249,7 +205,7 @@ def _from_ses(ses_type: str, document: Mapping[str, Any], sns_message_id: str | 
         at=_moment(body["timestamp"]) if "timestamp" in body else mailed_at,
         mailed_at=mailed_at,
         tags=_tags(mail.get("tags")),
-        recipients=_recipients(body) or tuple(_text(one) for one in _list(mail.get("destination"))),
+        recipients=_recipients(body) or tuple(text_of(one) for one in list_of(mail.get("destination"))),
         detail=detail,
         told_apart_by=told_apart_by if kind is not Kind.UNKNOWN else (_digest(document),),
         sns_message_id=sns_message_id,
@@ -265,53 +221,58 @@ def _nothing(_body: Mapping[str, Any]) -> _Read:
 
 
 def _bounce(body: Mapping[str, Any]) -> _Read:
-    everybody = [_object(one) for one in _list(body.get("bouncedRecipients"))]
+    everybody = [object_of(one) for one in list_of(body.get("bouncedRecipients"))]
     # We send to one recipient; should there be more, one that gives a reason speaks for the message.
     spoken = next((one for one in everybody if "status" in one or "diagnosticCode" in one), {})
-    feedback_id = _text(body.get("feedbackId"))
+    feedback_id = text_of(body.get("feedbackId"))
     bounce = Bounce(
-        bounce_type=_text(body.get("bounceType")),
-        subtype=_text(body.get("bounceSubType")),
+        bounce_type=text_of(body.get("bounceType")),
+        subtype=text_of(body.get("bounceSubType")),
         feedback_id=feedback_id,
-        status=_text(spoken.get("status")),
-        diagnostic=_text(spoken.get("diagnosticCode")),
+        status=text_of(spoken.get("status")),
+        diagnostic=text_of(spoken.get("diagnosticCode")),
     )
-    return bounce, (feedback_id, _text(body.get("timestamp")), bounce.bounce_type, bounce.subtype)
+    return bounce, (feedback_id, text_of(body.get("timestamp")), bounce.bounce_type, bounce.subtype)
 
 
 def _complaint(body: Mapping[str, Any]) -> _Read:
-    feedback_id = _text(body.get("feedbackId"))
+    feedback_id = text_of(body.get("feedbackId"))
     complaint = Complaint(
-        feedback_type=_text(body.get("complaintFeedbackType")).lower(),
-        subtype=_text(body.get("complaintSubType")),
+        feedback_type=text_of(body.get("complaintFeedbackType")).lower(),
+        subtype=text_of(body.get("complaintSubType")),
         feedback_id=feedback_id,
     )
-    return complaint, (feedback_id, _text(body.get("timestamp")), complaint.feedback_type, complaint.subtype)
+    return complaint, (
+        feedback_id,
+        text_of(body.get("timestamp")),
+        complaint.feedback_type,
+        complaint.subtype,
+    )
 
 
 def _engagement(body: Mapping[str, Any]) -> _Read:
-    link = _text(body.get("link"))
+    link = text_of(body.get("link"))
     # "Likely" or "Unlikely" since August 2026; absent before, and then a person is assumed.
     engagement = Engagement(is_machine=body.get("isBotEvent") == "Likely", link=link)
-    who = tuple(_text(body.get(name)) for name in ("timestamp", "ipAddress", "userAgent"))
+    who = tuple(text_of(body.get(name)) for name in ("timestamp", "ipAddress", "userAgent"))
     return engagement, (*who, link)
 
 
 def _delay(body: Mapping[str, Any]) -> _Read:
-    return Trouble(reason=_text(body.get("delayType"))), (_text(body.get("timestamp")),)
+    return Trouble(reason=text_of(body.get("delayType"))), (text_of(body.get("timestamp")),)
 
 
 def _reject(body: Mapping[str, Any]) -> _Read:
-    return Trouble(reason=_text(body.get("reason"))), ()
+    return Trouble(reason=text_of(body.get("reason"))), ()
 
 
 def _rendering_failure(body: Mapping[str, Any]) -> _Read:
-    return Trouble(reason=_text(body.get("errorMessage"))), ()
+    return Trouble(reason=text_of(body.get("errorMessage"))), ()
 
 
 def _preferences(body: Mapping[str, Any]) -> _Read:
-    chosen = _object(body.get("newTopicPreferences"))
-    return Preferences(unsubscribed=chosen.get("unsubscribeAll") is True), (_text(body.get("timestamp")),)
+    chosen = object_of(body.get("newTopicPreferences"))
+    return Preferences(unsubscribed=chosen.get("unsubscribeAll") is True), (text_of(body.get("timestamp")),)
 
 
 _READERS: Final[dict[str, tuple[Kind, str, Callable[[Mapping[str, Any]], _Read]]]] = {
@@ -331,12 +292,12 @@ _READERS: Final[dict[str, tuple[Kind, str, Callable[[Mapping[str, Any]], _Read]]
 def _recipients(body: Mapping[str, Any]) -> tuple[str, ...]:
     for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
         if name in body:
-            return tuple(_text(_object(one).get("emailAddress")) for one in _list(body[name]))
-    return tuple(_text(one) for one in _list(body.get("recipients")))
+            return tuple(text_of(object_of(one).get("emailAddress")) for one in list_of(body[name]))
+    return tuple(text_of(one) for one in list_of(body.get("recipients")))
 
 
 def _tags(value: object) -> Tags:
-    tags = {name: _text(next(iter(_list(values)), "")) for name, values in _object(value).items()}
+    tags = {name: text_of(next(iter(list_of(values)), "")) for name, values in object_of(value).items()}
     return Tags(
         tenant=tags.get("tenant", ""),
         campaign=tags.get("campaign", ""),
@@ -354,22 +315,7 @@ def _digest(document: Mapping[str, Any]) -> str:
 def _moment(value: object) -> datetime:
     """Return an ISO 8601 time in UTC."""
     try:
-        moment = datetime.fromisoformat(_text(value))
+        moment = datetime.fromisoformat(text_of(value))
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise MalformedEventError("an event whose time cannot be read") from error
-
-
-def _text(value: object) -> str:
-    """Return text that PostgreSQL can store, "" for anything that is not text."""
-    if not isinstance(value, str):
-        return ""
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -10,7 +10,7 @@ from typing import Final
 from sqlmodel import Session
 
 from core.events import Event, dedupe_key
-from store.session import Row, count, one, rows, run
+from store.session import count, rows, run
 
 
 # What `Database.begin()` yields, for steps that hand it on; they may not import SQLModel.
@@ -161,16 +161,13 @@ def count_quarantined(session: Session, statement: str, *, ids: Sequence[int], *
     return sum(row["quarantined_at"] is not None for row in changed)
 
 
-def backlog(session: Session) -> Row:
-    """Return `waiting`, `due`, `quarantined` and the time of the `newest` event, for a watermark and for `doctor`."""
-    found = one(
+def forget_raw(session: Session, *, after_days: int) -> int:
+    """Erase the raw text, with its addresses, of events applied so long ago; return how many.
+
+    The rows stay: their keys still recognise a copy that comes back from a dead-letter queue or a file.
+    """
+    return count(
         session,
-        """SELECT count(*) FILTER (WHERE applied_at IS NULL AND quarantined_at IS NULL) AS waiting,
-                  count(*) FILTER (WHERE applied_at IS NULL AND quarantined_at IS NULL
-                                         AND (not_before IS NULL OR not_before <= now())) AS due,
-                  count(*) FILTER (WHERE quarantined_at IS NOT NULL) AS quarantined,
-                  max(received_at) AS newest
-           FROM inbox_event""",
+        "UPDATE inbox_event SET raw = '' WHERE applied_at < now() - make_interval(days => :days) AND raw <> ''",
+        days=after_days,
     )
-    assert found is not None  # an aggregate always has its row
-    return found

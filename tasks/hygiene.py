@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from core.hygiene import HygienePolicy, Rule, verdict
 from models import Tenant
-from store import hygiene, tenants
+from store import hygiene, inbox, tenants
 from store.inbox import Transaction
 from tasks.log import run_logger
 from tasks.resources import Resources
+
+
+# A raw event quotes addresses. This is longer than any queue keeps a message, so nothing needs it any more.
+RAW_EVENT_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,7 @@ class HygieneReport:
 
 
 def run(resources: Resources, *, tenant_id: int | None = None, dry_run: bool = False) -> HygieneReport:
-    """Suppress whom bounces and complaints demand, and retire the silent.
+    """Suppress whom bounces and complaints demand, retire the silent, and erase raw events that are old.
 
     Args:
         resources: The process's database.
@@ -49,6 +54,11 @@ def run(resources: Resources, *, tenant_id: int | None = None, dry_run: bool = F
                 session.rollback()
         run_logger().info("hygiene of tenant %s: %s", one.slug, done.as_json())
         report += done
+    if not dry_run:
+        forgotten = resources.database.repeat(
+            lambda session: inbox.forget_raw(session, after_days=RAW_EVENT_DAYS)
+        )
+        run_logger().info("the raw text of %d old events was erased", forgotten)
     return report
 
 

@@ -49,7 +49,8 @@ class Doors:
     @cached_property
     def database(self) -> Database:
         """Our PostgreSQL."""
-        return self._given_database or Database(postgres.database_url(self.settings))
+        # Starlette runs up to 40 synchronous routes at once.
+        return self._given_database or Database(postgres.database_url(self.settings), connections=40)
 
     @cached_property
     def token_keys(self) -> Sequence[TokenKey]:

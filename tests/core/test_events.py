@@ -184,6 +184,28 @@ def test_envelopes_without_end_are_malformed() -> None:
         parse(raw)
 
 
+def test_eventbridge_events_in_one_another_are_malformed() -> None:
+    raw = sample("send")
+    for _ in range(400):
+        raw = f'{{"detail-type": "x", "eventType": "Send", "detail": {raw}}}'
+    with pytest.raises(MalformedEventError, match="envelopes"):
+        parse(raw)
+
+
+def test_an_unknown_type_of_any_depth_is_an_event_or_malformed() -> None:
+    for depth in range(100, 1100, 50):
+        raw = (
+            changed("send", eventType="Telepathy").removesuffix("}")
+            + f', "deep": {"[" * depth}{"]" * depth}}}'
+        )
+        try:
+            event = parse(raw)
+        except MalformedEventError:
+            continue
+        assert event is not None
+        assert event.kind is Kind.UNKNOWN
+
+
 def test_an_unknown_type_is_an_event_and_not_an_error() -> None:
     event = parse(changed("send", eventType="Telepathy", telepathy={"strength": 9}))
     assert event is not None

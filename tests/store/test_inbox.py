@@ -39,7 +39,9 @@ def test_an_event_is_stored_once(session: Session) -> None:
 def test_what_cannot_be_read_is_stored_in_quarantine(session: Session) -> None:
     inbox.store_many(session, [an_arrival("bad", error="not JSON")])
     assert inbox.take(session) == []
-    assert inbox.backlog(session)["quarantined"] == 1
+    found = one(session, "SELECT quarantined_at IS NOT NULL AS aside, error FROM inbox_event")
+    assert found is not None
+    assert (found["aside"], found["error"]) == (True, "not JSON")
 
 
 def test_the_oldest_events_are_taken_first(session: Session) -> None:
@@ -93,9 +95,11 @@ def test_failures_are_tried_again_later_and_later(session: Session) -> None:
     assert waits == [15, 30, 60]
 
 
-def test_the_backlog_counts_what_waits(session: Session) -> None:
-    applied, _due, postponed = (stored(session, key) for key in "abc")
-    inbox.mark_applied(session, [applied], tenant_id=1)
-    run(session, "UPDATE inbox_event SET not_before = now() + interval '1 hour' WHERE id = :id", id=postponed)
-    backlog = inbox.backlog(session)
-    assert (backlog["waiting"], backlog["due"], backlog["quarantined"]) == (2, 1, 0)
+def test_the_raw_text_of_old_applied_events_is_erased_and_their_keys_are_not(session: Session) -> None:
+    old, young, waiting = (stored(session, key) for key in "abc")
+    inbox.mark_applied(session, [old, young], tenant_id=1)
+    run(session, "UPDATE inbox_event SET applied_at = now() - interval '31 days' WHERE id = :id", id=old)
+    assert inbox.forget_raw(session, after_days=30) == 1
+    assert [row(session, event_id)["raw"] for event_id in (old, young, waiting)] == ["", "{}", "{}"]
+    assert inbox.store_many(session, [an_arrival("a")]) == 0
+    assert inbox.forget_raw(session, after_days=30) == 0
