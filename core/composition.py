@@ -159,18 +159,23 @@ class _Composer:
         if name not in self.files:
             self.files.append(name)
         for node in tree.find_all(nodes.Node):
-            # Some nodes, such as a template's own, have no line.
+            # Some nodes have no line of their own.
             node.lineno = (node.lineno or 0) + self.files.index(name) * LINES
+            self.spend()
         return tree
+
+    def spend(self) -> None:
+        """Count one node, while the tree grows: ten files that include each other forty times would not fit memory."""
+        self.nodes_left -= 1
+        if self.nodes_left < 0:
+            raise TemplateLimitError(f"more than {MAX_NODES} nodes", hint="split the template")
 
     def where(self, node: nodes.Node) -> str:
         return f"{self.files[node.lineno // LINES]}, line {node.lineno % LINES}"
 
     def clone(self, node: nodes.Node) -> nodes.Node:
         """Return a copy of a subtree: a version of a block may be used twice, and each use is edited by itself."""
-        self.nodes_left -= 1
-        if self.nodes_left < 0:
-            raise TemplateLimitError(f"more than {MAX_NODES} nodes", hint="split the template")
+        self.spend()
         copied = {name: self._cloned(value) for name, value in node.iter_fields()}
         copy = type(node)(*(copied.get(name) for name in node.fields), lineno=node.lineno)
         return copy.set_environment(self.environment)
@@ -194,11 +199,8 @@ def compose(environment: Environment, name: str, source: str, shared: Mapping[st
         body = composer.file(name, source, {})
         tree = nodes.Template(body, lineno=1)
         tree.set_environment(environment)
-        count = sum(1 for _ in tree.find_all(nodes.Node))
     except RecursionError as error:
         raise TemplateLimitError(f"{name}: nested too deep", hint="split the template") from error
-    if count > MAX_NODES:
-        raise TemplateLimitError(f"{name}: {count} nodes", hint=f"at most {MAX_NODES}; split the template")
     return Composition(tree, composer.files, environment)
 
 

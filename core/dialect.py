@@ -162,6 +162,11 @@ def _escaped(value: Any) -> str:
 class _MailCode(CodeGenerator):
     """Jinja's compiler, except that text is printed, joined and collected by our functions."""
 
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible  # or `{{ none }}` would be folded to "None" before we see it
+        return super()._output_child_to_const(node, frame, finalize)
+
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:  # noqa: ARG002 -- Jinja's signature
         self.write("environment.escaped(" if frame.eval_ctx.autoescape else "environment.plain(")
 

@@ -78,6 +78,8 @@ def from_header(display_name: str, address: str) -> str:
         mailbox = Address(display_name=display_name, addr_spec=address)
     except (ValueError, HeaderParseError, IndexError) as error:
         raise _invalid("From", "needs one address, local@domain") from error
+    if mailbox.addr_spec != address:
+        raise _invalid("From", "needs one address without comments")
     if not address.isascii():
         raise _invalid("From", "needs an address in ASCII; write the domain as its A-label")
     # Without a line length the encoded words, which may not be longer than 75, still come on lines of their own.
