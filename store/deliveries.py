@@ -81,21 +81,27 @@ def may_send(session: Session, *, tenant_id: int, campaign_id: int) -> bool:
 
 
 _SKIPPED_AS = " ".join(f"WHEN '{reason}' THEN '{skip}'" for reason, skip in SKIP_REASONS.items())
+_STRENGTH = " ".join(f"WHEN '{reason}' THEN {rank}" for rank, reason in enumerate(SKIP_REASONS))
 
 
 def skip_suppressed(
     session: Session, *, tenant_id: int, audience_id: int, token: str, delivery_ids: Sequence[int]
 ) -> set[int]:
-    """Skip the claimed deliveries whose person was suppressed after planning; return their ids."""
+    """Skip the claimed deliveries whose person was suppressed after planning, for the strongest reason; return their ids."""
     skipped = rows(
         session,
-        f"""UPDATE delivery d SET state = :skipped, skip_reason = CASE s.reason {_SKIPPED_AS} END,
+        f"""WITH suppressed AS (
+               SELECT DISTINCT ON (d.id) d.id, s.reason
+               FROM delivery d JOIN suppression s ON s.tenant_id = d.tenant_id AND s.recipient_key = d.recipient_key
+               WHERE d.tenant_id = :tenant_id AND d.id = ANY(:delivery_ids)
+                 AND (s.audience_id IS NULL OR s.audience_id = :audience_id)
+                 AND (s.expires_at IS NULL OR s.expires_at > now())
+               ORDER BY d.id, CASE s.reason {_STRENGTH} END
+           )
+           UPDATE delivery d SET state = :skipped, skip_reason = CASE suppressed.reason {_SKIPPED_AS} END,
                claim_token = NULL, lease_until = NULL, resolved_by = 'policy', resolved_at = clock_timestamp()
-           FROM suppression s
-           WHERE d.tenant_id = :tenant_id AND d.id = ANY(:delivery_ids) AND d.state = 'claimed'
-             AND d.claim_token = :token AND s.tenant_id = d.tenant_id AND s.recipient_key = d.recipient_key
-             AND (s.audience_id IS NULL OR s.audience_id = :audience_id)
-             AND (s.expires_at IS NULL OR s.expires_at > now())
+           FROM suppressed
+           WHERE d.tenant_id = :tenant_id AND d.id = suppressed.id AND d.state = 'claimed' AND d.claim_token = :token
            RETURNING d.id""",  # noqa: S608  # our own enums
         tenant_id=tenant_id,
         audience_id=audience_id,
@@ -162,20 +168,17 @@ def fail_claimed(
 
 
 def record_accepted(session: Session, *, tenant_id: int, accepted: Sequence[tuple[Attempt, str]]) -> None:
-    """Record answers with a MessageId. An answer to an older attempt is evidence too: SES has the message."""
+    """Record answers with a MessageId. They are not fenced: the answer to an older attempt is evidence, too."""
     run(
         session,
         """UPDATE delivery d SET state = 'sent', ses_message_id = w.ses_message_id, claim_token = NULL,
                lease_until = NULL, resolved_by = 'api', resolved_at = clock_timestamp()
-           FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:attempt_ids AS text[]), CAST(:message_ids AS text[]))
-               AS w (id, attempt_id, ses_message_id)
+           FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:message_ids AS text[])) AS w (id, ses_message_id)
            WHERE d.tenant_id = :tenant_id AND d.id = w.id
-             AND ((d.attempt_id = w.attempt_id AND d.state = ANY(:accepted)) OR d.state = ANY(:evidence))""",
+             AND d.state = ANY(:evidence)""",
         tenant_id=tenant_id,
         delivery_ids=[attempt.delivery_id for attempt, _ in accepted],
-        attempt_ids=[attempt.attempt_id for attempt, _ in accepted],
         message_ids=[message_id for _, message_id in accepted],
-        accepted=[str(state) for state in sources(Move.ACCEPTED)],
         evidence=[str(state) for state in sources(Move.EVIDENCE)],
     )
 

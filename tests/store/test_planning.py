@@ -232,8 +232,7 @@ def test_a_complete_plan_takes_no_more_people(session: Session) -> None:
 @pytest.fixture
 def committed(database: Database) -> Scene:
     with database.begin() as session:
-        scene = a_scene(session, contacts=40)
-    return scene
+        return a_scene(session, contacts=40)
 
 
 def test_two_planners_at_once_count_nobody_twice(database: Database, committed: Scene) -> None:
