@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--again", action="store_true", help="import the same file a second time as well")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         state = Path(folder)
         file = state / "contacts.csv"
         write_file(file, options.rows)

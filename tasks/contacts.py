@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from core import contact_import
@@ -93,12 +93,10 @@ def import_contacts(
             pepper=resources.secrets.recipient_key,
             mapping=mapping,
         )
-        # The first batch is read before anything is written: it finds a file that cannot be used as a whole.
-        first = next(batches)
         job, progress = _begin(resources.database, tenant_id, audience, file, file_format, mapping or {})
         counts, done = progress.counts, progress.lines_done
         on_lines(done)
-        for batch in chain((first,), batches):
+        for batch in batches:
             if batch.last_line > done:
                 counts = resources.database.repeat(_store(job, batch, since=done))
                 on_lines(batch.last_line - done)

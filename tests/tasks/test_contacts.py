@@ -2,6 +2,10 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from core import contact_import
 from core.errors import ImportFileError
 from core.import_formats import FileFormat
 from core.suppression import Reason
+from gateways.settings import Settings
 from store import audiences, contact_imports, suppressions
 from store.session import Database, one, rows
 from tasks import suppressions as suppression_tasks
@@ -121,6 +126,42 @@ def test_a_killed_import_goes_on_where_it_stopped(
     assert resumed[0] == sum(told) == stored + 1
     assert counts(report) == {"rows": 3000, "created": 2999, "duplicates": 1}
     assert _stored(tools) == 3000
+
+
+_IMPORTER = """
+import sys
+from pathlib import Path
+from gateways.settings import Settings
+from tasks.contacts import import_contacts
+from tasks.resources import Resources
+resources = Resources(Settings(database_url=sys.argv[1], state_dir=Path(sys.argv[2])))
+import_contacts(resources, tenant_id=int(sys.argv[3]), location=sys.argv[4], audience="news")
+"""
+
+
+def test_an_import_survives_kill_9(
+    database: Database, database_url: str, tenant_id: int, tmp_path: Path, file: Path, project: Path
+) -> None:
+    file.write_text("\n".join(["email,note", *(f"p{number}@x.com,{'x' * 50}" for number in range(50_000))]))
+    state = tmp_path / "state"
+    arguments = [sys.executable, "-c", _IMPORTER, database_url, str(state), str(tenant_id), str(file)]
+    with subprocess.Popen(arguments, cwd=project) as importer:
+        while not (before := _lines_done(database)) and importer.poll() is None:
+            time.sleep(0.01)
+        importer.kill()
+    tools = Resources(Settings(database_url=database_url, state_dir=state))
+    resumed: list[int] = []
+    report = run(tools, tenant_id, file, on_lines=resumed.append)
+    tools.database.dispose()
+    assert importer.returncode == -signal.SIGKILL
+    assert resumed[0] >= before > 0
+    assert counts(report) == {"rows": 50_000, "created": 50_000}
+
+
+def _lines_done(database: Database) -> int:
+    with database.begin() as session:
+        found = one(session, "SELECT lines_done FROM contact_import")
+    return 0 if found is None else int(found["lines_done"])
 
 
 def _stored(tools: Resources) -> int:
