@@ -28,7 +28,13 @@ SECURITY_HEADERS: Final = {
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(loader=FileSystemLoader(_HTML), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=FileSystemLoader(_HTML),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.globals["style"] = _STYLE
     return environment
 

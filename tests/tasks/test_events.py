@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -359,6 +360,21 @@ def test_an_event_whose_delivery_a_sender_holds_is_applied_when_the_sender_is_do
     monkeypatch.setattr(applying.time, "sleep", let_go)
     assert events.apply(resources) == DrainReport(applied=1)
     assert waits == [0.25]
+
+
+def test_workers_at_once_apply_each_event_once(
+    resources: Resources, database: Database, mailed: Mailed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "BATCH", 7)
+    raws = [an_event("open", mailed, open__timestamp=f"2026-10-01T09:15:00.{n:03}Z") for n in range(60)]
+    with database.begin() as session:
+        others = [a_delivery(session, mailed) for _ in range(20)]
+        raws += [an_event("send", other) for other in others]
+        inbox.store_many(session, filter(None, (events.arrival(raw, source="file") for raw in raws)))
+    with ThreadPoolExecutor(3) as pool:
+        reports = [done.result() for done in [pool.submit(events.apply, resources) for _ in range(3)]]
+    assert sum(report.applied for report in reports) == 80
+    assert facts_of(database, mailed) == {"sent": 1, "open": 60}
 
 
 def test_addresses_never_reach_the_log(
