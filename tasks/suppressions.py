@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import IO, Any, Final
 
 from core import addresses, contact_import
@@ -10,6 +10,7 @@ from core.contact_import import Batch, ImportedContact, ImportedSuppression, Rej
 from core.import_formats import FileFormat
 from core.suppression import Reason, Scope, strongest
 from gateways import contact_files
+from gateways.contact_files import ContactFile
 from store import audiences, suppressions, tenants
 from store.session import Row
 from store.suppressions import NewSuppression
@@ -112,31 +113,40 @@ def import_suppressions(
     """
     started = time.monotonic()
     counts = {"rows": 0, "added": 0, "already": 0, "rejected": 0}
-    rejected: list[Rejection] = []
     with contact_files.opened(location, state_dir=resources.settings.state_dir) as file:
-        for batch in contact_import.read(
-            file.chunks(),
-            file_name=file.name,
-            file_format=FileFormat.GENERIC,
-            pepper=resources.secrets.recipient_key,
-        ):
-            new = list(_from_batch(batch, reason, source=f"import of {file.name}"))
-            with resources.database.begin() as session:
-                added = suppressions.add(session, tenant_id=tenant_id, suppressions=new)
-            counts["rows"] += batch.rows
-            counts["added"] += added
-            counts["already"] += len(new) - added
-            counts["rejected"] += len(batch.rejections)
-            rejected += batch.rejections
+        # The lines that are rejected come out while the file is being stored, so that none of them has to be kept.
+        rejected = _store(resources, tenant_id, file, reason, counts)
+        errors = list(islice(rejected, _ERRORS_SHOWN))
         rejected_file = None
-        if len(rejected) > _ERRORS_SHOWN:
-            contact_files.write_rejected(file.rejected_path, rejected[_ERRORS_SHOWN:])
+        if more := list(islice(rejected, 1)):
+            contact_files.write_rejected(file.rejected_path, chain(more, rejected))
             rejected_file = str(file.rejected_path)
-    errors = [
-        {"line": row.line, "code": row.code, "message": row.message} for row in rejected[:_ERRORS_SHOWN]
-    ]
-    seconds = round(time.monotonic() - started, 3)
-    return {**counts, "errors": errors, "rejected_file": rejected_file, "seconds": seconds}
+    return {
+        **counts,
+        "errors": [{"line": row.line, "code": row.code, "message": row.message} for row in errors],
+        "rejected_file": rejected_file,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _store(
+    resources: Resources, tenant_id: int, file: ContactFile, reason: Reason, counts: dict[str, int]
+) -> Iterator[Rejection]:
+    """Store a file batch by batch, count, and yield what was rejected."""
+    for batch in contact_import.read(
+        file.chunks(),
+        file_name=file.name,
+        file_format=FileFormat.GENERIC,
+        pepper=resources.secrets.recipient_key,
+    ):
+        new = list(_from_batch(batch, reason, source=f"import of {file.name}"))
+        with resources.database.begin() as session:
+            added = suppressions.add(session, tenant_id=tenant_id, suppressions=new)
+        counts["rows"] += batch.rows
+        counts["added"] += added
+        counts["already"] += len(new) - added
+        counts["rejected"] += len(batch.rejections)
+        yield from batch.rejections
 
 
 def _from_batch(batch: Batch, reason: Reason, *, source: str) -> Iterator[NewSuppression]:

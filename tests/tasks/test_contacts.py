@@ -277,6 +277,15 @@ def test_a_file_of_suppressions_keeps_the_reasons_that_it_names(
     assert sorted(found) == [("a@x.com", "complaint"), ("b@x.com", "import"), ("c@x.com", "hard_bounce")]
 
 
+def test_rejected_lines_of_a_file_of_suppressions_go_to_a_file_too(
+    tools: Resources, tenant_id: int, file: Path
+) -> None:
+    file.write_text("email\n" + "bad\n" * 101 + "a@x.com\n")
+    done = suppression_tasks.import_suppressions(tools, tenant_id=tenant_id, location=str(file))
+    assert (done["rejected"], len(done["errors"]), done["added"]) == (101, 100, 1)
+    assert file.with_name("people.rejected.csv").read_text().splitlines()[1].startswith("102,")
+
+
 def test_an_export_of_suppressions_can_be_imported_again(
     tools: Resources, tenant_id: int, tmp_path: Path
 ) -> None:
