@@ -10,7 +10,7 @@ from sqlmodel import Session
 from core import warmup
 from core.errors import NotFoundError
 from core.warmup import DayReport, Decision
-from store.session import Row, one, rows, run
+from store.session import Row, count, one, rows, run
 
 
 # Until caps are kept per group of mailbox providers, one allowance holds for all of them.
@@ -211,15 +211,8 @@ def climb(
 
     A day that began on yesterday's rung is raised or lowered, never below what it has used. A day is decided once.
     """
-    run(
-        session,
-        "UPDATE sending_domain SET rung = :rung WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
-        tenant_id=tenant_id,
-        sending_domain_id=sending_domain_id,
-        rung=decision.rung,
-    )
     allowance = warmup.allowance(decision.rung)
-    run(
+    decided = count(
         session,
         """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule, evidence)
            VALUES (:tenant_id, :sending_domain_id, :day, :provider, :allowance, :rule, CAST(:evidence AS jsonb))
@@ -236,6 +229,14 @@ def climb(
         evidence=json.dumps(evidence, default=str),
         undecided=UNDECIDED,
     )
+    if decided:
+        run(
+            session,
+            "UPDATE sending_domain SET rung = :rung WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
+            tenant_id=tenant_id,
+            sending_domain_id=sending_domain_id,
+            rung=decision.rung,
+        )
 
 
 def is_decided(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> bool:
