@@ -82,6 +82,7 @@ def stop(children: Sequence[Child], *, grace_seconds: float = 10) -> None:
     finally:
         for process in remaining:
             _signal(process, signal.SIGKILL)
+        psutil.wait_procs(remaining, timeout=grace_seconds)
         for child in children:
             child.process.wait()
 
