@@ -155,7 +155,7 @@ def learn(page: Page) -> Learned:
         root = etree.fromstring(numbered.strip().encode(), etree.HTMLParser(encoding="utf-8"))
         elements = list(root.iter(etree.Element))
         parents = {n: _number(e.getparent()) for e in elements if (n := _number(e)) is not None}
-        stylesheets.OfflinePremailer().transform(root, pretty_print=False)
+        stylesheets.OfflinePremailer().transform(root)
     except (ValueError, AssertionError, etree.LxmlError, SelectorError, DOMException, IndexError) as error:
         raise TemplateError(
             f"the CSS cannot be inlined: {error}", hint="check the style sheet and the page"

@@ -118,6 +118,7 @@ class CompiledTemplate:
             TemplateLimitError: It works or prints too much.
             TemplateForbiddenError: It reached for what templates may not touch.
             TemplateError: The data is not plain JSON, or does not fit the template.
+            InputError: The subject is not one line; `code` is "header_invalid".
         """
         check_context(context)
         with _metered(context):

@@ -17,6 +17,7 @@ Standards:
 """
 
 import re
+from threading import Lock
 from typing import Any
 
 import cssutils
@@ -30,6 +31,9 @@ MAX_RULES = 500
 
 _CRITICAL = 50  # the level of the standard library's `logging`, which `core` does not import
 cssutils.log.setLevel(_CRITICAL)
+
+# cssutils keeps in a global whether a bad declaration is an error, and changes its mind while it parses.
+_ONE_AT_A_TIME = Lock()
 
 _SETTINGS: dict[str, Any] = {
     "allow_network": False,
@@ -66,6 +70,11 @@ class OfflinePremailer(Premailer):  # type: ignore[misc]  # premailer has no typ
         parser = cssutils.CSSParser(validate=validate, fetcher=lambda _url: None)
         return parser.parseString(css_body)
 
+    def transform(self, html: Any) -> Any:
+        """Inline the CSS of lxml's tree, in place."""
+        with _ONE_AT_A_TIME:
+            return super().transform(html, pretty_print=False)
+
 
 def without_imports(css: str) -> str:
     r"""Return `css` without `@import`.
@@ -97,7 +106,8 @@ def check_size(css: str) -> None:
 
 def applied_selectors(css: str) -> list[str]:
     """Return the selectors of the applied rules, in premailer's own opinion of what it applies."""
-    rules, _kept = OfflinePremailer()._parse_style_rules(css, 0)  # noqa: SLF001 -- guessing its opinion would be worse
+    with _ONE_AT_A_TIME:
+        rules, _kept = OfflinePremailer()._parse_style_rules(css, 0)  # noqa: SLF001 -- guessing its opinion would be worse
     return [selector for _specificity, selector, _declarations in rules]
 
 

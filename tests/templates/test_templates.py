@@ -69,8 +69,8 @@ def _product(people: Faker, choice: random.Random) -> dict[str, Any]:
     return product | {key: value for key, value in extra.items() if choice.random() < 0.5}
 
 
-def test_there_are_three_templates() -> None:
-    assert NAMES == ["announcement", "newsletter", "product-digest"]
+def test_the_templates_that_ship_are_found() -> None:
+    assert {"announcement", "newsletter", "product-digest"} <= set(NAMES)
 
 
 def test_a_template_is_inlined_once(compiled: CompiledTemplate) -> None:
