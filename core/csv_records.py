@@ -12,7 +12,7 @@ Terms:
     open: a line ends inside a quoted cell, so the record goes on in the next one.
 
 Invariants:
-    Memory is bound by `BLOCK`, `MAX_LINE` and `MAX_RECORD_LINES`, whatever the file holds.
+    Memory is bound by the size of a chunk, `MAX_LINE` and `MAX_RECORD_LINES`, whatever the file holds.
     Every physical line belongs to exactly one record, defect or blank line.
 
 Standards:
@@ -35,7 +35,6 @@ MAX_COLUMNS: Final = 64
 MAX_LINE: Final = MAX_COLUMNS * MAX_FIELD
 # A quoted cell of more lines than this is taken for a quotation mark that was never closed.
 MAX_RECORD_LINES: Final = 200
-BLOCK: Final = 256 * 1024
 
 _DELIMITERS: Final = ",;\t"
 

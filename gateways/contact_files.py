@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -63,7 +62,7 @@ def opened(location: str, *, state_dir: Path) -> Iterator[ContactFile]:
         return
     folder = state_dir / "imports"
     folder.mkdir(parents=True, exist_ok=True)
-    name = Path(urlsplit(location).path).name
+    name = Path(location).name
     with tempfile.TemporaryDirectory(dir=folder) as fetched:
         path = Path(fetched) / "object"
         _fetch(location, path)
@@ -100,9 +99,10 @@ def _beside(path: Path, state_dir: Path) -> Path:
 
 
 def _fetch(location: str, path: Path) -> None:
-    parts = urlsplit(location)
+    # Not by `urlsplit`: a key may hold # and ?.
+    bucket, _, key = location.removeprefix("s3://").partition("/")
     try:
-        boto3.client("s3").download_file(parts.netloc, parts.path.lstrip("/"), str(path))
+        boto3.client("s3").download_file(bucket, key, str(path))
     except (ClientError, BotoCoreError) as error:
         raise ImportFileError(f"the object cannot be fetched: {error}", hint=location) from error
 

@@ -59,8 +59,8 @@ def test_an_object_is_fetched_and_removed_again(tmp_path: Path, bucket: str) -> 
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=bucket)
-        s3.put_object(Bucket=bucket, Key="some folder/people.csv", Body=b"email\na@x.com\n")
-        with contact_files.opened("s3://bucket/some folder/people.csv", state_dir=tmp_path) as file:
+        s3.put_object(Bucket=bucket, Key="some folder/#1?/people.csv", Body=b"email\na@x.com\n")
+        with contact_files.opened("s3://bucket/some folder/#1?/people.csv", state_dir=tmp_path) as file:
             assert file.name == "people.csv"
             assert b"".join(file.chunks()) == b"email\na@x.com\n"
             assert file.rejected_path == tmp_path / "imports" / "people.rejected.csv"
