@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cli.output import AsJson, answer, errors_as_answers
+from cli.output import AsJson, answer, errors_as_answers, listing, stdout
 from core.suppression import Reason
 from store import tenants
 from tasks.resources import resources
@@ -42,14 +42,23 @@ def add(
         document = add_suppression(
             resources(), tenant_id=_tenant_id(tenant), address=address, reason=reason, audience=audience
         )
-        answer(document, as_json=as_json)
+        answer(document, as_json=as_json, show=lambda: _show(document))
 
 
 @app.command()
 def check(tenant: str, address: str, *, as_json: AsJson = False) -> None:
     """Say whether a person is suppressed, and why."""
     with errors_as_answers(as_json=as_json):
-        answer(check_suppression(resources(), tenant_id=_tenant_id(tenant), address=address), as_json=as_json)
+        document = check_suppression(resources(), tenant_id=_tenant_id(tenant), address=address)
+        answer(document, as_json=as_json, show=lambda: _show(document))
+
+
+def _show(document: dict[str, Any]) -> None:
+    if not document["suppressed"]:
+        stdout.print("not suppressed")
+        return
+    columns = ("reason", "scope", "audience", "source", "detail", "created_at", "expires_at")
+    stdout.print(listing(columns, [[row[name] for name in columns] for row in document["suppressions"]]))
 
 
 @app.command("import")

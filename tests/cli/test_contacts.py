@@ -104,6 +104,14 @@ def test_a_suppression_is_added_checked_and_exported(tmp_path: Path) -> None:
     assert "A@x.com" in (tmp_path / "out.csv").read_text()
 
 
+def test_a_check_for_people_shows_reason_and_scope() -> None:
+    before = CliRunner().invoke(app, ["suppressions", "check", "acme", "a@x.com"])
+    CliRunner().invoke(app, ["suppressions", "add", "acme", "a@x.com", "--reason", "complaint"])
+    after = CliRunner().invoke(app, ["suppressions", "check", "acme", "a@x.com"])
+    assert before.stdout.strip() == "not suppressed"
+    assert "complaint" in after.stdout
+
+
 def test_suppressions_go_to_stdout_as_csv() -> None:
     posthouse("suppressions", "add", "acme", "a@x.com", "--reason", "unsubscribe")
     done = CliRunner().invoke(app, ["suppressions", "export", "acme"])
