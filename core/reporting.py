@@ -6,6 +6,7 @@ from core.campaigns import Status
 from core.deliveries import SkipReason, State
 from core.facts import Fact
 from core.forecast import Forecast
+from core.preflight import Finding
 
 
 _WORDS: dict[str, str] = {
@@ -47,7 +48,7 @@ def report(
     summary: str,
 ) -> str:
     """Return a campaign's report."""
-    lines = [f"# {tenant} · {campaign}", "", f"**{summary[:1].upper()}{summary[1:]}.**", ""]
+    lines = [f"# {tenant} · {campaign}", "", f"**{_sentence(summary)}**", ""]
     lines += _table(("people", "count"), _people(status))
     if events:
         lines += ["", "## What SES reports", ""]
@@ -62,12 +63,72 @@ def report(
     return "\n".join([*lines, "", f"Campaign {status.campaign_id} is {status.state}. {balance}", ""])
 
 
+def question(
+    campaign: str, *, will_be_sent: int, skipped: Mapping[str, int], forecast: Forecast | None
+) -> str:
+    """Return what the person who approves is asked."""
+    lines = [f"**{campaign}** would go to **{will_be_sent:,}** people.", ""]
+    lines += _table(("skipped", "people"), _skipped(skipped)) if skipped else []
+    return "\n".join([*lines, "", *_end(forecast)])
+
+
+def dry_run(campaign_id: int, *, ok: bool, will_be_sent: int, skipped: int) -> str:
+    """Return the sentence with which a dry run ends."""
+    verdict = "may start" if ok else "may not start"
+    return f"dry run: campaign {campaign_id} {verdict}, {will_be_sent:,} would be sent, {skipped:,} skipped"
+
+
+def check_report(
+    *,
+    tenant: str,
+    campaign: str,
+    summary: str,
+    findings: Sequence[Finding],
+    will_be_sent: int,
+    skipped: Mapping[str, int],
+    forecast: Forecast | None,
+) -> str:
+    """Return the report of a dry run."""
+    selected = will_be_sent + sum(skipped.values())
+    lines = [f"# {tenant} · {campaign} · dry run", "", f"**{_sentence(summary)}**", ""]
+    lines += _table(
+        ("people", "count"),
+        [("selected", selected), ("would be sent", will_be_sent), *_skipped(skipped)],
+    )
+    lines += ["", "## Findings", ""]
+    if findings:
+        lines += ["| severity | rule | finding |", "| --- | --- | --- |"]
+        lines += [f"| {one.severity} | `{one.id}` | {_cell(one.message)} |" for one in findings]
+    else:
+        lines += ["None: nothing forbids the start, and nothing needs a look."]
+    return "\n".join([*lines, "", *_end(forecast), ""])
+
+
+def _end(forecast: Forecast | None) -> list[str]:
+    if forecast is None:
+        return ["When it would be done is not known: the SES quota was never read."]
+    if forecast.resumes_on is None:
+        return [f"It would be done on the same day, after about {forecast.seconds_today / 60:,.0f} minutes."]
+    done_on = forecast.done_on.isoformat()
+    return [
+        f"Of them {forecast.today:,} fit into today; done about **{done_on}**, bound by {forecast.binding}."
+    ]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _cell(text: str) -> str:
+    """Return text that stays in its cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def _in_words(fact: str) -> str:
     return _WORDS.get(fact, fact.replace("_", " "))
 
 
 def _people(status: Status) -> list[tuple[str, int]]:
-    skipped = [(f"– {reason.replace('_', ' ')}", count) for reason, count in status.skipped_by_reason.items()]
     rows = [
         ("audience", status.audience),
         ("sent", status.sent),
@@ -78,7 +139,13 @@ def _people(status: Status) -> list[tuple[str, int]]:
         ("unconfirmed", status.unconfirmed),
         ("skipped", status.skipped),
     ]
-    return [row for row in rows if row[1] or row[0] in {"audience", "sent"}] + skipped
+    return [row for row in rows if row[1] or row[0] in {"audience", "sent"}] + _skipped(
+        status.skipped_by_reason
+    )
+
+
+def _skipped(by_reason: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(f"– {reason.replace('_', ' ')}", count) for reason, count in by_reason.items()]
 
 
 def _table(header: tuple[str, str], rows: list[tuple[str, int]]) -> list[str]:

@@ -1,12 +1,13 @@
 """Daily: judge each sending domain's last day, and give today its allowance."""
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.steps import RETRIED
 from tasks import tenants, warmup
+from tasks.log import run_logger
 from tasks.resources import resources
 
 
@@ -26,5 +27,5 @@ def advance(tenant_id: int) -> list[dict[str, object]]:
     """Decide the tenant's domains; a day is decided once, so running it again changes nothing."""
     decided = warmup.advance(resources(), tenant_id=tenant_id)
     for decision in decided:
-        get_run_logger().info("Tenant %s, %s: %s", decision.tenant, decision.domain, decision.decision.why)
+        run_logger().info("Tenant %s, %s: %s", decision.tenant, decision.domain, decision.decision.why)
     return [decision.as_json() for decision in decided]

@@ -1,5 +1,6 @@
 """What a campaign run leaves in Prefect for people to read: a name, a progress, a report, a table of reasons."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -14,8 +15,10 @@ from prefect.runtime import flow_run
 from core import reporting
 from core.campaigns import Status
 from core.forecast import Forecast
+from models import Campaign
 from tasks import campaigns
 from tasks.messages import Job
+from tasks.preflight import Preflight
 from tasks.resources import resources
 
 
@@ -60,12 +63,32 @@ def publish_report(job: Job, status: Status, forecast: Forecast | None, summary:
         key=f"campaign-{job.campaign_id}-report",
         description=summary,
     )
+    _publish_skipped(job.campaign_id, status.skipped_by_reason)
+
+
+def publish_check(tenant: str, campaign: Campaign, result: Preflight, summary: str) -> None:
+    """Leave the report of a dry run and the table of those who would be skipped."""
+    assert campaign.id is not None, "it came from the database"
+    create_markdown_artifact(
+        reporting.check_report(
+            tenant=tenant,
+            campaign=campaign.name,
+            summary=summary,
+            findings=result.findings,
+            will_be_sent=result.will_be_sent,
+            skipped=result.skipped,
+            forecast=result.forecast,
+        ),
+        key=f"campaign-{campaign.id}-check",
+        description=summary,
+    )
+    _publish_skipped(campaign.id, result.skipped)
+
+
+def _publish_skipped(campaign_id: int, by_reason: Mapping[str, int]) -> None:
     create_table_artifact(
-        [
-            {"reason": reason.replace("_", " "), "people": count}
-            for reason, count in status.skipped_by_reason.items()
-        ]
+        [{"reason": reason.replace("_", " "), "people": count} for reason, count in by_reason.items()]
         or [{"reason": "nobody was skipped", "people": 0}],
-        key=f"campaign-{job.campaign_id}-skipped",
-        description="Who got no message, by reason",
+        key=f"campaign-{campaign_id}-skipped",
+        description="Who gets no message, by reason",
     )

@@ -6,13 +6,14 @@ process, a lost run and a worker that was redeployed all look the same to it, an
 
 from datetime import UTC, datetime
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.deployments import run_deployment
 from prefect.states import Completed
 
 from flows.steps import RETRIED
 from tasks import campaigns
+from tasks.log import run_logger
 from tasks.resources import resources
 
 
@@ -25,13 +26,15 @@ def dispatch_campaigns() -> State[None]:
     ready = find_ready()
     for tenant, campaign_id in ready:
         _dispatch(tenant, campaign_id)
-    return Completed(message=f"{len(ready)} campaigns dispatched")
+    return Completed(message=_in_words([campaign_id for _, campaign_id in ready]))
 
 
 @task(name="Find the campaigns that are ready", **RETRIED)
 def find_ready() -> list[tuple[str, int]]:
     """Settle what dead workers left behind, then return the slug and id of each campaign that should go on."""
-    return campaigns.ready(resources())
+    ready = campaigns.ready(resources())
+    run_logger().info("%d campaigns are ready", len(ready))
+    return ready
 
 
 def _dispatch(tenant: str, campaign_id: int) -> None:
@@ -40,8 +43,16 @@ def _dispatch(tenant: str, campaign_id: int) -> None:
     run_deployment(
         "send-campaign/send-campaign",
         parameters={"tenant": tenant, "campaign_id": campaign_id},
+        flow_run_name=f"{tenant} · campaign {campaign_id}",
         timeout=0,
         as_subflow=False,
         idempotency_key=f"campaign-{campaign_id}-{slot}",
     )
-    get_run_logger().info("Tenant %s: campaign %d goes on", tenant, campaign_id)
+    run_logger().info("Tenant %s: campaign %d goes on", tenant, campaign_id)
+
+
+def _in_words(campaign_ids: list[int]) -> str:
+    if not campaign_ids:
+        return "no campaign is ready"
+    listed = ", ".join(map(str, campaign_ids))
+    return f"campaign {listed} goes on" if len(campaign_ids) == 1 else f"campaigns {listed} go on"

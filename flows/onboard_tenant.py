@@ -1,38 +1,50 @@
 """Onboard a tenant: its name and addresses, its sending domain, and the start of its warm-up."""
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
-from pydantic import Field
 
-from core.errors import ConflictError
+from flows import forms
+from flows.refusals import told_in_words
 from flows.steps import ONCE
 from models import Tenant
 from tasks import tenants
+from tasks.log import run_logger
 from tasks.resources import resources
 
 
 @flow(name="onboard-tenant", flow_run_name="onboard {slug}", persist_result=False)
+@told_in_words
 def onboard_tenant(
-    slug: str = Field(title="Slug", description="Lower-case letters, digits and hyphens, such as `acme`."),
-    name: str = Field(title="Name", description="What readers know the sender as."),
-    from_local_part: str = Field(
+    slug: str = forms.field(
+        "Slug", "Lower-case letters, digits and hyphens, such as `acme`.", pattern=forms.SLUG
+    ),
+    name: str = forms.field("Name", "What readers know the sender as.", minLength=1),
+    sending_domain: str = forms.field(
+        "Sending domain", "Such as `mail.acme.example`; verified at SES.", pattern="^[^@ ]+$"
+    ),
+    postal_address: str = forms.field(
+        "Postal address", "Stands in every message; the law asks for it.", minLength=1
+    ),
+    from_local_part: str = forms.field(
+        "From, before the @",
+        "Only the part before the @: no address is kept in Prefect.",
         "news",
-        title="From, before the @",
-        description="Only the part before the @, so that no address is stored here.",
+        pattern="^[^@ ]+$",
     ),
-    sending_domain: str = Field(title="Sending domain", description="Such as `mail.acme.example`."),
-    postal_address: str = Field(
-        title="Postal address", description="Stands in every message; the law asks for it."
+    configuration_set: str | None = forms.field(
+        "SES configuration set", "Without one SES reports nothing, and the warm-up cannot rise.", None
     ),
-    known_daily_volume: int = Field(
-        0,
-        ge=0,
-        title="Known daily volume",
-        description="Messages a day that receivers know from this domain; 0 if new.",
+    ses_tenant: str | None = forms.field("SES tenant", "The tenant's name at SES, if it has one.", None),
+    time_zone: str = forms.field("Time zone", "IANA name; a day of warm-up is a day there.", "UTC"),
+    website: str = forms.field("Website", "Linked in the footer.", ""),
+    known_daily_volume: int = forms.field(
+        "Known daily volume", "Messages a day that receivers know from this domain; 0 if new.", 0, minimum=0
     ),
+    *,
+    warm: bool = forms.field("Warm already", "On: the domain needs no warm-up at all.", False),
 ) -> State[None]:
-    """Make a tenant; one that exists is left as it is."""
+    """Make a tenant; one of that name is refused."""
     address = f"{from_local_part}@{sending_domain}"
     tenant = Tenant(
         slug=slug,
@@ -41,17 +53,19 @@ def onboard_tenant(
         from_address=address,
         reply_to=address,
         postal_address=postal_address,
+        website=website,
+        time_zone=time_zone,
+        ses_tenant_name=ses_tenant,
+        configuration_set=configuration_set,
     )
-    return Completed(message=make(tenant, known_daily_volume))
+    return Completed(message=make(tenant, known_daily_volume, warm=warm))
 
 
 @task(name="Make the tenant", **ONCE)
-def make(tenant: Tenant, daily_volume: int) -> str:
-    """Store the tenant; being run twice is harmless."""
-    slug = tenant.slug
-    try:
-        tenants.add(resources(), tenant, daily_volume=daily_volume)
-    except ConflictError:
-        return f"{slug} existed already"
-    get_run_logger().info("Tenant %s was made", slug)
-    return f"{slug} was made"
+def make(tenant: Tenant, daily_volume: int, *, warm: bool) -> str:
+    """Store the tenant with its sending domain; return what was done in words."""
+    tenants.add(resources(), tenant, daily_volume=daily_volume, warm=warm)
+    begins = "without a warm-up" if warm else "at the start of its warm-up"
+    told = f"tenant {tenant.slug} was made, {begins}"
+    run_logger().info(told)
+    return told

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
@@ -16,13 +16,16 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
-from core.campaigns import Status
+from core import reporting
+from core.campaigns import STARTABLE, CampaignState, Status
 from core.errors import InputError
-from core.forecast import Forecast
 from core.runs import Ending, Tally
-from flows import steps
-from flows.artifacts import Progress, publish_report
+from flows import forms, steps
+from flows.artifacts import Progress, name_run, publish_check, publish_report
+from flows.refusals import refused, told_in_words
+from models import Campaign
 from tasks import campaigns
+from tasks.log import run_logger
 from tasks.messages import load_job
 from tasks.resources import resources
 
@@ -51,48 +54,59 @@ class Decision(RunInput):
     approved: bool = Field(False, title="Send it", description="Off means: do not send.")
 
 
-@flow(name="send-campaign", flow_run_name="{tenant} · campaign", log_prints=False, persist_result=False)
+@flow(name="send-campaign", flow_run_name="{tenant} · campaign", persist_result=False)
+@told_in_words
 def send_campaign(
-    tenant: str = Field(title="Tenant", description="The tenant's slug, such as `acme`."),
-    campaign_id: int | None = Field(
+    tenant: str = forms.field("Tenant", "The tenant's slug, such as `acme`.", pattern=forms.SLUG),
+    campaign_id: int | None = forms.field(
+        "Campaign",
+        "The id of an existing campaign. Without one, a new campaign is made of what follows.",
         None,
-        title="Campaign",
-        description="An existing campaign's id. Leave empty to create one from the fields below.",
     ),
-    name: str | None = Field(None, title="Name", description="What the new campaign is called."),
-    template: str | None = Field(None, title="Template", description="Such as `newsletter`."),
-    audience: str | None = Field(None, title="Audience", description="The name of the list."),
-    subject: str | None = Field(None, title="Subject", description="Instead of the template's own subject."),
-    mode: Mode = Field(Mode.LIVE, title="Mode", description="A dry run checks everything and sends nothing."),
-    start: datetime | None = Field(None, title="Not before", description="Empty: at once."),
-    approval: Approval = Field(
-        Approval.NONE, title="Approval", description="`ask` suspends the run until a person says yes."
+    name: str | None = forms.field(
+        "Name of the new campaign", "What people will know it by; default: template and day.", None
+    ),
+    template: str | None = forms.field(
+        "Template", "A folder of `templates/`, such as `newsletter`; pinned as it is now.", None
+    ),
+    audience: str | None = forms.field("Audience", "The name of the list that gets it.", None),
+    subject: str | None = forms.field("Subject", "Instead of the template's own subject.", None),
+    mode: Mode = forms.field("Mode", "`dry-run` checks everything, reports, and sends nothing.", Mode.LIVE),
+    start: datetime | None = forms.field(
+        "Not before", "The campaign starts by itself at this time; without one, at once.", None
+    ),
+    approval: Approval = forms.field(
+        "Approval", "`ask` suspends the run until a person has seen the numbers and says yes.", Approval.NONE
     ),
 ) -> State[None]:
     """Send one campaign of one tenant, until it is done or out of today's allowance."""
-    chosen = campaign_id or _create(tenant, name, template, audience, subject, start)
-    if mode is Mode.DRY_RUN:
-        return _dry_run(chosen)
-    if start is not None and start > datetime.now(UTC):
-        return Completed(message=f"campaign {chosen} is scheduled for {start:%Y-%m-%d %H:%M %Z}")
+    if campaign_id is None:
+        campaign_id = _create(tenant, name, template, audience, subject)
+    campaign = campaigns.find(resources(), tenant_slug=tenant, campaign_id=campaign_id)
+    name_run(f"{tenant} · {campaign.name}")
     steps.read_quota()
-    if approval is Approval.ASK and not _approved(chosen):
-        return Completed(message=f"campaign {chosen} was not approved")
-    steps.start(chosen)
-    status = steps.plan(chosen)
-    tally = _send(chosen, status)
-    return _report(chosen, tally, *steps.conclude(chosen, tally))
+    if mode is Mode.DRY_RUN:
+        return _dry_run(tenant, campaign, campaign_id)
+    if campaign.state not in STARTABLE:
+        return Completed(message=f"campaign {campaign_id} is {campaign.state}: nothing was sent by this run")
+    started = campaign.state == CampaignState.SENDING
+    if approval is Approval.ASK and not started and not _approved(campaign, campaign_id):
+        return Completed(message=f"campaign {campaign_id} was not approved: nothing was sent")
+    if start and not started and _utc(start) > datetime.now(UTC):
+        campaigns.schedule(resources(), campaign_id, start_at=_utc(start))
+        return Completed(message=f"campaign {campaign_id} starts at {_utc(start):%Y-%m-%d %H:%M} UTC")
+    return _send(campaign_id)
+
+
+def _utc(moment: datetime) -> datetime:
+    """Return a time in UTC; one without a zone is taken as UTC."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _create(
-    tenant: str,
-    name: str | None,
-    template: str | None,
-    audience: str | None,
-    subject: str | None,
-    start: datetime | None,
+    tenant: str, name: str | None, template: str | None, audience: str | None, subject: str | None
 ) -> int:
-    """Create the campaign of this run, once, however often the run starts over."""
+    """Create the campaign of this run, once, however often the run starts over. It is a draft until it may start."""
     if template is None or audience is None:
         raise InputError(
             "there is nothing to send", hint="Give the id of a campaign, or a template and an audience."
@@ -104,53 +118,63 @@ def _create(
         audience=audience,
         template=template,
         subject=subject,
-        start_at=start,
         origin=f"prefect:{flow_run.id}" if flow_run.id else None,
     )
 
 
-def _dry_run(campaign_id: int) -> State[None]:
-    steps.read_quota()
+def _dry_run(tenant: str, campaign: Campaign, campaign_id: int) -> State[None]:
+    """Check the campaign and leave the report; the campaign stays as it is."""
+    name_run(f"{tenant} · {campaign.name} · dry run")
     result = steps.check(campaign_id)
-    verdict = "may start" if result.ok else "may not start"
-    skipped = result.selected - result.will_be_sent
-    return Completed(
-        message=f"dry run: campaign {campaign_id} {verdict}, {result.will_be_sent:,} would be sent, {skipped:,} skipped"
-    )
+    skipped = sum(result.skipped.values())
+    summary = reporting.dry_run(campaign_id, ok=result.ok, will_be_sent=result.will_be_sent, skipped=skipped)
+    publish_check(tenant, campaign, result, summary)
+    return Completed(message=summary)
 
 
-def _approved(campaign_id: int) -> bool:
+def _approved(campaign: Campaign, campaign_id: int) -> bool:
     """Suspend until a person has decided; the process ends, and the run starts over when it is resumed."""
     result = steps.check(campaign_id)
-    question = f"**{result.will_be_sent:,}** people would get campaign {campaign_id}."
     decision = suspend_flow_run(
-        wait_for_input=Decision.with_initial_data(description=question), key=f"approve-{campaign_id}"
+        wait_for_input=Decision.with_initial_data(
+            description=reporting.question(
+                campaign.name,
+                will_be_sent=result.will_be_sent,
+                skipped=result.skipped,
+                forecast=result.forecast,
+            )
+        ),
+        key=f"approve-{campaign_id}",
     )
     campaigns.note_approval(resources(), campaign_id, approver=decision.approver, approved=decision.approved)
     return decision.approved
 
 
-def _send(campaign_id: int, status: Status) -> Tally:
-    """Send chunk by chunk, waiting out a short absence of SES."""
+def _send(campaign_id: int) -> State[None]:
+    """Start, plan, send and conclude; leave the artifacts and end in words."""
+    if refusal := steps.start(campaign_id):
+        return refused(refusal)
+    tally = _send_chunks(campaign_id, steps.plan(campaign_id))
+    status, forecast = steps.conclude(campaign_id, tally)
+    summary = campaigns.in_words(status, tally, forecast)
+    publish_report(load_job(resources(), campaign_id), status, forecast, summary)
+    run_logger().info("Campaign %d: %s", campaign_id, summary)
+    return Completed(message=summary)
+
+
+def _send_chunks(campaign_id: int, status: Status) -> Tally:
+    """Send chunk by chunk, waiting out a short absence of SES; return what the run came to."""
     total, waited = Tally(), 0.0
     progress = Progress(load_job(resources(), campaign_id), status)
     while True:
         tally = steps.send_chunk(campaign_id)
         total.add(tally)
         progress.update(campaigns.status_of(resources(), campaign_id))
-        if tally.accepted:
-            waited = 0.0
-        if tally.ending is Ending.BLOCKED and waited < PATIENCE_SECONDS:
-            time.sleep(tally.wait.total_seconds())
-            waited += tally.wait.total_seconds()
+        pause = tally.wait.total_seconds()
+        waited = 0.0 if tally.accepted else waited
+        if tally.ending is Ending.BLOCKED and waited + pause <= PATIENCE_SECONDS:
+            run_logger().warning("Campaign %d: %s; next try in %.0f s", campaign_id, tally.reason, pause)
+            time.sleep(pause)
+            waited += pause
         elif tally.ending is not Ending.MORE:
             return total
-
-
-def _report(campaign_id: int, tally: Tally, status: Status, forecast: Forecast | None) -> State[None]:
-    """Leave the artifacts and end in words."""
-    job = load_job(resources(), campaign_id)
-    summary = campaigns.in_words(status, tally, forecast)
-    publish_report(job, status, forecast, summary)
-    get_run_logger().info("Campaign %d: %s", campaign_id, summary)
-    return Completed(message=summary)

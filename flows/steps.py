@@ -1,15 +1,18 @@
-"""The steps of the flows as Prefect tasks: names and retries, and nothing else.
+"""The steps of the flows as Prefect tasks: names, retries and what they say, and nothing else.
 
 Prefect retries a step only when running it again cannot send anything: reading the quota, planning, folding events.
 Sending is not retried here: the ledger knows what to do next, and the next run does it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
 
 from core.campaigns import Status
+from core.errors import NotSentError, PosthouseError, PreflightError
 from core.forecast import Forecast
 from core.runs import Tally
 from gateways.ses import Quota
@@ -19,9 +22,20 @@ from tasks.preflight import Preflight
 from tasks.resources import resources
 
 
+def _may_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether trying again makes sense: what Posthouse refuses by its rules it would refuse again."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, NotSentError) or not isinstance(error, PosthouseError)
+
+
 # A result would put tenants' names and counts into Prefect's storage for nothing: every step can be run again.
 ONCE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
-RETRIED: dict[str, Any] = {**ONCE, "retries": 3, "retry_delay_seconds": [2, 10, 30]}
+RETRIED: dict[str, Any] = {
+    **ONCE,
+    "retries": 3,
+    "retry_delay_seconds": [2, 10, 30],
+    "retry_condition_fn": _may_help,
+}
 
 
 @task(name="Read the SES quota", **RETRIED)
@@ -30,10 +44,10 @@ def read_quota() -> Quota:
     quota = accounts.refresh(resources())
     per_day = "no limit" if quota.max_24_hour_send < 0 else f"{quota.max_24_hour_send:,.0f}"
     run_logger().info(
-        "SES allows %.0f messages a second and %s in 24 hours, %.0f of them used",
+        "SES allows %.0f messages a second and %s in 24 hours, of which %s are used",
         quota.max_send_rate,
         per_day,
-        quota.sent_last_24_hours,
+        f"{quota.sent_last_24_hours:,.0f}",
     )
     return quota
 
@@ -43,20 +57,28 @@ def check(campaign_id: int) -> Preflight:
     """Say what would be sent, to how many, and until when; change nothing."""
     result = preflight.check_campaign(resources(), campaign_id)
     run_logger().info(
-        "Campaign %d: %s selected, %s would be sent",
+        "Campaign %d: %s selected, %s would be sent%s",
         campaign_id,
         f"{result.selected:,}",
         f"{result.will_be_sent:,}",
+        _by_reason(result.skipped),
     )
     for finding in result.findings:
-        run_logger().warning("%s: %s %s", finding.severity, finding.id, finding.message)
+        run_logger().warning("%s, %s: %s", finding.severity, finding.id, finding.message)
     return result
 
 
 @task(name="Start the campaign", **ONCE)
-def start(campaign_id: int) -> Preflight:
-    """Check the campaign, and let it be sent unless a finding forbids it."""
-    return campaigns.start(resources(), campaign_id)
+def start(campaign_id: int) -> str | None:
+    """Check the campaign and let it be sent; return why it may not start, None when it may."""
+    try:
+        result = campaigns.start(resources(), campaign_id)
+    except PreflightError as refusal:
+        for finding in refusal.findings:
+            run_logger().error("%s: %s", finding["id"], finding["message"])
+        return refusal.message
+    run_logger().info("Campaign %d may be sent, with %d remarks", campaign_id, len(result.findings))
+    return None
 
 
 @task(name="Plan the deliveries", **RETRIED)
@@ -64,14 +86,14 @@ def plan(campaign_id: int) -> Status:
     """Give everybody of the audience a delivery, or a reason why there is none."""
     planned = campaigns.plan(resources(), campaign_id)
     status = campaigns.status_of(resources(), campaign_id)
-    if planned:
-        run_logger().info(
-            "Campaign %d: %s people, %s planned, %s left out",
-            campaign_id,
-            f"{status.audience:,}",
-            f"{planned:,}",
-            f"{status.skipped:,}",
-        )
+    run_logger().info(
+        "Campaign %d: %s; %s of %s people wait%s",
+        campaign_id,
+        f"{planned:,} deliveries planned" if planned else "goes on",
+        f"{status.pending:,}",
+        f"{status.audience:,}",
+        _by_reason(status.skipped_by_reason),
+    )
     return status
 
 
@@ -88,3 +110,9 @@ def send_chunk(campaign_id: int) -> Tally:
 def conclude(campaign_id: int, tally: Tally) -> tuple[Status, Forecast | None]:
     """Finish the campaign if nobody waits, else note when it goes on."""
     return campaigns.conclude(resources(), campaign_id, tally)
+
+
+def _by_reason(skipped: Mapping[str, int]) -> str:
+    """Return who is skipped as the end of a log line."""
+    told = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in skipped.items())
+    return f"; skipped: {told}" if told else ""

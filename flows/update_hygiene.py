@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.steps import RETRIED
 from tasks import hygiene, tenants
+from tasks.log import run_logger
 from tasks.resources import resources
 
 
@@ -28,6 +29,6 @@ def update_hygiene() -> State[None]:
 def update(tenant_id: int, slug: str) -> list[dict[str, Any]]:
     """Return one line for each rule that found somebody."""
     result = hygiene.run(resources(), tenant_id=tenant_id)
-    get_run_logger().info("Tenant %s: %s", slug, result.as_json())
+    run_logger().info("Tenant %s: %s", slug, result.as_json())
     people = {**result.suppressed, "retired": result.retired}
     return [{"tenant": slug, "rule": rule, "people": count} for rule, count in people.items() if count]

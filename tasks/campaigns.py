@@ -73,6 +73,31 @@ def create(
         )
 
 
+def find(resources: Resources, *, tenant_slug: str, campaign_id: int) -> Campaign:
+    """Return a campaign of the tenant; another tenant's is not there.
+
+    Raises:
+        NotFoundError: The tenant has no such campaign, or there is no such tenant.
+    """
+    with resources.database.begin() as session:
+        tenant_id = tenants.by_slug(session, tenant_slug).id
+        assert tenant_id is not None
+        return campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
+
+
+def schedule(resources: Resources, campaign_id: int, *, start_at: datetime) -> None:
+    """Let dispatch start a campaign by itself at a time; one that is scheduled already gets the new time.
+
+    Raises:
+        ConflictError: It has started before.
+    """
+    waiting = [CampaignState.DRAFT, CampaignState.SCHEDULED]
+    with resources.database.begin() as session:
+        key = {"tenant_id": campaigns.tenant_of(session, campaign_id), "campaign_id": campaign_id}
+        campaigns.find(session, **key).start_at = start_at
+        campaigns.move(session, **key, to=CampaignState.SCHEDULED, since=waiting)
+
+
 def start(resources: Resources, campaign_id: int) -> Preflight:
     """Check a campaign and, if nothing forbids it, let it be sent; one that is being sent already goes on.
 
