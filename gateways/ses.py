@@ -42,10 +42,17 @@ if TYPE_CHECKING:
 
 # Raised before a byte was written: no connection, or no request.
 UNREACHABLE: Final = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
+# Credentials are looked for before a request is signed, and it is signed before a connection is made.
 MISCONFIGURED: Final = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
     boto.CredentialRetrievalError,
+    boto.MetadataRetrievalError,
+    boto.NoAuthTokenError,
+    boto.TokenRetrievalError,
+    boto.RefreshWithMFAUnsupportedError,
+    boto.SSOError,
+    boto.LoginError,
     boto.NoRegionError,
     boto.MissingDependencyException,
 )

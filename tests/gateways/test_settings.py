@@ -1,0 +1,62 @@
+"""Settings: the environment, read once."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from gateways.settings import PROJECT, Settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"POSTHOUSE_{name.upper()}", raising=False)
+
+
+def test_without_any_environment_everything_lives_in_the_checkout() -> None:
+    settings = Settings()
+    assert settings.database_url is None
+    assert settings.state_dir == PROJECT / "var"
+    assert settings.templates_dir == PROJECT / "templates"
+    assert (settings.calls_in_flight, settings.window_size, settings.claim_size) == (12, 48, 500)
+    assert (settings.claim_lease_seconds, settings.call_lease_seconds) == (300, 90)
+
+
+def test_every_name_has_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", "postgresql+psycopg://db.example/posthouse")
+    monkeypatch.setenv("POSTHOUSE_STATE_DIR", "/srv/posthouse")
+    monkeypatch.setenv("POSTHOUSE_WINDOW_SIZE", "7")
+    monkeypatch.setenv("POSTHOUSE_SNS_TOPIC_ARNS", '["arn:aws:sns:us-east-1:1:a"]')
+    monkeypatch.setenv("WINDOW_SIZE", "9")
+    settings = Settings()
+    assert settings.database_url == "postgresql+psycopg://db.example/posthouse"
+    assert settings.state_dir == Path("/srv/posthouse")
+    assert settings.window_size == 7
+    assert settings.sns_topic_arns == ("arn:aws:sns:us-east-1:1:a",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("CALLS_IN_FLIGHT", "0", id="no calls"),
+        pytest.param("CALLS_IN_FLIGHT", "65", id="too many calls"),
+        pytest.param("WINDOW_SIZE", "many", id="not a number"),
+        pytest.param("CALL_LEASE_SECONDS", "1", id="a lease shorter than an answer takes"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"POSTHOUSE_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().window_size = 3  # type: ignore[misc]  # that is the point
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
