@@ -49,7 +49,7 @@ def test_an_exact_sub_type_decides(subtype: str, expected: Verdict) -> None:
         pytest.param("smtp; 550 5.7.26 This mail has been blocked because the sender is unauthenticated.", BLOCK, "authentication", id="Gmail 5.7.26"),
         pytest.param("smtp; 550 5.7.1 [2001:db8::1] likely unsolicited mail", CONTENT, "spam", id="Gmail unsolicited"),
         pytest.param("smtp; 550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please contact your provider since part of their network is on our block list (S3140).", BLOCK, "block_list", id="Outlook.com S3140"),
-        pytest.param("smtp; 550 5.7.515 Access denied, sending domain example.com does not meet the required authentication level.", BLOCK, "policy", id="Outlook.com 5.7.515"),
+        pytest.param("smtp; 550 5.7.515 Access denied, sending domain example.com does not meet the required authentication level.", BLOCK, "authentication", id="Outlook.com 5.7.515"),
         pytest.param("smtp; 550 5.5.0 Requested action not taken: mailbox unavailable SC-001", BLOCK, "policy", id="Outlook.com SC-001"),
         pytest.param("smtp; 550 5.4.1 Recipient address rejected: Access denied. [AS(201806281)]", HARD, "no_such_mailbox", id="M365 5.4.1"),
         pytest.param("smtp; 550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", HARD, "no_such_mailbox", id="M365 5.1.10"),
@@ -66,6 +66,17 @@ def test_an_exact_sub_type_decides(subtype: str, expected: Verdict) -> None:
         pytest.param("smtp; 550 No such user here", HARD, "no_such_mailbox", id="Exim"),
         pytest.param("smtp; 554 5.4.4 unable to route", HARD, "no_such_domain", id="no mail server"),
         pytest.param("smtp; 450 4.7.1 greylisted, come back", SOFT, "try_later", id="greylisting"),
+        pytest.param("smtp; 550 5.1.1 <r@example.net>: Recipient address rejected: User unknown in relay recipient table", HARD, "no_such_mailbox", id="Postfix relay"),
+        pytest.param("smtp; 550 5.1.1 mx1.antispam.example: no such user here", HARD, "no_such_mailbox", id="a telling host name"),
+        pytest.param("smtp; 550 Access from ip address 192.0.2.1 blocked.", BLOCK, "block_list", id="address of ours"),
+        pytest.param("smtp; 550 5.1.8 Domain of sender address example.org does not exist", BLOCK, "bad_sender", id="our own domain"),
+        pytest.param("smtp; 550 5.7.1 This message is not RFC 5322 compliant. There are multiple Subject headers.", CONTENT, "format", id="Gmail format"),
+        pytest.param("smtp; 550 5.0.0 Relaying Denied", SOFT, "relay_denied", id="relaying"),
+        pytest.param("smtp; 554 5.4.6 Too many hops", SOFT, "mail_loop", id="loop"),
+        pytest.param("smtp; 550 You have been blocked by the recipient", SOFT, "refused_by_recipient", id="one person's block"),
+        pytest.param("smtp; 550 no existe ese usuario", HARD, "no_reason_given", id="about the mailbox in Spanish"),
+        pytest.param("smtp; 550 go away", SOFT, "not_understood", id="about nothing that is understood"),
+        pytest.param("smtp; 550 5.1.0 refused", HARD, "bad_address", id="5.1.0"),
         pytest.param("smtp; 552 5.3.4 message size exceeds fixed limit", CONTENT, "too_large", id="too large"),
     ],
 )  # fmt: skip
@@ -105,7 +116,7 @@ def test_the_code_in_the_reply_goes_before_the_code_of_the_report() -> None:
 
 
 def test_an_ip_address_is_no_status_code() -> None:
-    assert said("smtp; 550 refused for host 5.7.1.12") == Verdict(HARD, "no_reason_given")
+    assert said("smtp; 550 refused for 5.7.1.12") == Verdict(SOFT, "not_understood")
 
 
 @pytest.mark.parametrize(
