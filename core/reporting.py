@@ -49,17 +49,18 @@ def report(
 ) -> str:
     """Return a campaign's report."""
     lines = [f"# {tenant} · {campaign}", "", f"**{_sentence(summary)}**", ""]
-    lines += _table(("people", "count"), _people(status))
+    lines += _table(("People", "Count", "Share"), _shares(_people(status), status.audience))
+    lines += ["", "## What SES has reported so far", ""]
     if events:
-        lines += ["", "## What SES reports", ""]
-        lines += _table(("event", "messages"), [(_in_words(fact), count) for fact, count in events.items()])
+        told = [(_in_words(fact), count) for fact, count in events.items()]
+        lines += _table(("Event", "Messages", "Share of sent"), _shares(told, status.sent))
+    else:
+        lines += ["Nothing yet: events arrive within minutes, opens and complaints within days."]
     if forecast and forecast.waiting:
-        lines += ["", "## When it will be done", ""]
-        lines += [
-            f"- {forecast.waiting:,} wait, {forecast.today:,} of them fit into today.",
-            f"- Done about **{forecast.done_on.isoformat()}**; bound by {forecast.binding}.",
-        ]
-    balance = "The parts add up to the audience." if status.adds_up else "**The parts do not add up.**"
+        lines += ["", "## When it will be done", "", *_end(forecast)]
+    balance = (
+        "Everybody of the audience is counted once." if status.adds_up else "**The parts do not add up.**"
+    )
     return "\n".join([*lines, "", f"Campaign {status.campaign_id} is {status.state}. {balance}", ""])
 
 
@@ -67,8 +68,9 @@ def question(
     campaign: str, *, will_be_sent: int, skipped: Mapping[str, int], forecast: Forecast | None
 ) -> str:
     """Return what the person who approves is asked."""
-    lines = [f"**{campaign}** would go to **{will_be_sent:,}** people.", ""]
-    lines += _table(("skipped", "people"), _skipped(skipped)) if skipped else []
+    people = [("will get it", will_be_sent), *_skipped(skipped)]
+    lines = [f"May **{campaign}** be sent to **{will_be_sent:,}** people?", ""]
+    lines += _table(("People", "Count", "Share"), _shares(people, will_be_sent + sum(skipped.values())))
     return "\n".join([*lines, "", *_end(forecast)])
 
 
@@ -91,13 +93,11 @@ def check_report(
     """Return the report of a dry run."""
     selected = will_be_sent + sum(skipped.values())
     lines = [f"# {tenant} · {campaign} · dry run", "", f"**{_sentence(summary)}**", ""]
-    lines += _table(
-        ("people", "count"),
-        [("selected", selected), ("would be sent", will_be_sent), *_skipped(skipped)],
-    )
+    people = [("selected", selected), ("would be sent", will_be_sent), *_skipped(skipped)]
+    lines += _table(("People", "Count", "Share"), _shares(people, selected))
     lines += ["", "## Findings", ""]
     if findings:
-        lines += ["| severity | rule | finding |", "| --- | --- | --- |"]
+        lines += ["| Severity | Rule | Finding |", "| --- | --- | --- |"]
         lines += [f"| {one.severity} | `{one.id}` | {_cell(one.message)} |" for one in findings]
     else:
         lines += ["None: nothing forbids the start, and nothing needs a look."]
@@ -106,13 +106,26 @@ def check_report(
 
 def _end(forecast: Forecast | None) -> list[str]:
     if forecast is None:
-        return ["When it would be done is not known: the SES quota was never read."]
+        return ["When it will be done is not known: the SES quota was never read."]
     if forecast.resumes_on is None:
-        return [f"It would be done on the same day, after about {forecast.seconds_today / 60:,.0f} minutes."]
-    done_on = forecast.done_on.isoformat()
+        return [f"{forecast.waiting:,} wait; they take {_duration(forecast.seconds_today)}, all of it today."]
+    resumes_on, done_on = forecast.resumes_on.isoformat(), forecast.done_on.isoformat()
+    binding = _BINDING.get(forecast.binding, forecast.binding)
     return [
-        f"Of them {forecast.today:,} fit into today; done about **{done_on}**, bound by {forecast.binding}."
+        f"{forecast.waiting:,} wait, and {forecast.today:,} of them fit into today.",
+        f"The rest leaves from **{resumes_on}**, until about **{done_on}**; what binds it is the {binding}.",
     ]
+
+
+_BINDING = {"warm-up": "warm-up allowance", "quota": "SES quota of 24 hours", "rate": "sending rate"}
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration as a person says it."""
+    for size, name in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 1.5 * size:
+            return f"about {seconds / size:,.0f} {name}"
+    return "about a minute" if seconds >= 45 else "less than a minute"
 
 
 def _sentence(text: str) -> str:
@@ -148,11 +161,16 @@ def _skipped(by_reason: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(f"– {reason.replace('_', ' ')}", count) for reason, count in by_reason.items()]
 
 
-def _table(header: tuple[str, str], rows: list[tuple[str, int]]) -> list[str]:
+def _shares(counts: Sequence[tuple[str, int]], whole: int) -> list[tuple[str, str, str]]:
+    """Return the rows of a table with the share of the whole beside each count."""
+    return [(name, f"{count:,}", f"{count / whole:.1%}" if whole else "–") for name, count in counts]
+
+
+def _table(header: tuple[str, str, str], rows: Sequence[tuple[str, str, str]]) -> list[str]:
     return [
-        f"| {header[0]} | {header[1]} |",
-        "| --- | ---: |",
-        *(f"| {name} | {count:,} |" for name, count in rows),
+        f"| {' | '.join(header)} |",
+        "| --- | ---: | ---: |",
+        *(f"| {' | '.join(row)} |" for row in rows),
     ]
 
 

@@ -18,13 +18,13 @@ from tasks.resources import resources
 @flow(name="import-contacts", flow_run_name="{tenant} · import into {audience}", persist_result=False)
 @told_in_words
 def import_contacts(
-    tenant: str = forms.field("Tenant", "The tenant's slug, such as `acme`.", pattern=forms.SLUG),
-    location: str = forms.field("File", "A path on the worker, or `s3://bucket/key`.", minLength=1),
+    tenant: str = forms.field("Tenant", "The tenant's slug, such as acme.", pattern=forms.SLUG),
+    location: str = forms.field("File", "A path on the worker, or s3://bucket/key.", minLength=1),
     audience: str = forms.field(
         "Audience", "The list they join; it is made if there is none of that name.", minLength=1
     ),
     file_format: FileFormat = forms.field(
-        "Format", "Whose export it is; `generic` is any CSV with a header.", FileFormat.GENERIC
+        "Format", "Whose export it is; generic is any CSV with a header.", FileFormat.GENERIC
     ),
 ) -> State[None]:
     """Import contacts; a run that was killed goes on where it stopped, the same file again changes nothing."""

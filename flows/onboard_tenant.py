@@ -17,11 +17,11 @@ from tasks.resources import resources
 @told_in_words
 def onboard_tenant(
     slug: str = forms.field(
-        "Slug", "Lower-case letters, digits and hyphens, such as `acme`.", pattern=forms.SLUG
+        "Slug", "Lower-case letters, digits and hyphens, such as acme.", pattern=forms.SLUG
     ),
     name: str = forms.field("Name", "What readers know the sender as.", minLength=1),
     sending_domain: str = forms.field(
-        "Sending domain", "Such as `mail.acme.example`; verified at SES.", pattern="^[^@ ]+$"
+        "Sending domain", "Such as mail.acme.example; verified at SES.", pattern="^[^@ ]+$"
     ),
     postal_address: str = forms.field(
         "Postal address", "Stands in every message; the law asks for it.", minLength=1
@@ -32,10 +32,10 @@ def onboard_tenant(
         "news",
         pattern="^[^@ ]+$",
     ),
-    configuration_set: str | None = forms.field(
-        "SES configuration set", "Without one SES reports nothing, and the warm-up cannot rise.", None
+    configuration_set: str = forms.field(
+        "SES configuration set", "Without one SES reports nothing, and the warm-up cannot rise.", ""
     ),
-    ses_tenant: str | None = forms.field("SES tenant", "The tenant's name at SES, if it has one.", None),
+    ses_tenant: str = forms.field("SES tenant", "The tenant's name at SES, if it has one.", ""),
     time_zone: str = forms.field("Time zone", "IANA name; a day of warm-up is a day there.", "UTC"),
     website: str = forms.field("Website", "Linked in the footer.", ""),
     known_daily_volume: int = forms.field(
@@ -55,8 +55,8 @@ def onboard_tenant(
         postal_address=postal_address,
         website=website,
         time_zone=time_zone,
-        ses_tenant_name=ses_tenant,
-        configuration_set=configuration_set,
+        ses_tenant_name=ses_tenant or None,
+        configuration_set=configuration_set or None,
     )
     return Completed(message=make(tenant, known_daily_volume, warm=warm))
 

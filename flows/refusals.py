@@ -29,6 +29,7 @@ def told_in_words(flow_function: Callable[P, State[None]]) -> Callable[P, State[
 
 def refused(message: str, hint: str = "") -> State[None]:
     """Log a refusal and return the state that tells it."""
-    sentence = f"{message}. {hint}" if hint else message
+    told = f"Try: {hint}" if hint.startswith("posthouse ") else hint
+    sentence = f"{message}. {told}" if told else message
     run_logger().error(sentence)
     return Failed(message=sentence)

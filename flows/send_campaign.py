@@ -7,6 +7,7 @@ two runs of one campaign at once are harmless: the ledger, not Prefect, decides 
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import count
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -57,31 +58,27 @@ class Decision(RunInput):
 @flow(name="send-campaign", flow_run_name="{tenant} · campaign", persist_result=False)
 @told_in_words
 def send_campaign(
-    tenant: str = forms.field("Tenant", "The tenant's slug, such as `acme`.", pattern=forms.SLUG),
+    tenant: str = forms.field("Tenant", "The tenant's slug, such as acme.", pattern=forms.SLUG),
     campaign_id: int | None = forms.field(
         "Campaign",
-        "The id of an existing campaign. Without one, a new campaign is made of what follows.",
+        "The id of an existing campaign. With None a new one is made of the next four fields.",
         None,
     ),
-    name: str | None = forms.field(
-        "Name of the new campaign", "What people will know it by; default: template and day.", None
-    ),
-    template: str | None = forms.field(
-        "Template", "A folder of `templates/`, such as `newsletter`; pinned as it is now.", None
-    ),
-    audience: str | None = forms.field("Audience", "The name of the list that gets it.", None),
-    subject: str | None = forms.field("Subject", "Instead of the template's own subject.", None),
-    mode: Mode = forms.field("Mode", "`dry-run` checks everything, reports, and sends nothing.", Mode.LIVE),
+    template: str = forms.field("Template", "Such as newsletter; its text is taken as it is now.", ""),
+    audience: str = forms.field("Audience", "The name of the list that gets the new campaign.", ""),
+    name: str = forms.field("Name", "What people will know the new campaign by.", ""),
+    subject: str = forms.field("Subject", "Instead of the template's own subject.", ""),
+    mode: Mode = forms.field("Mode", "dry-run checks everything, reports, and sends nothing.", Mode.LIVE),
     start: datetime | None = forms.field(
-        "Not before", "The campaign starts by itself at this time; without one, at once.", None
+        "Not before", "The campaign starts by itself at this time. With None it starts at once.", None
     ),
     approval: Approval = forms.field(
-        "Approval", "`ask` suspends the run until a person has seen the numbers and says yes.", Approval.NONE
+        "Approval", "ask suspends the run until a person has seen the numbers and says yes.", Approval.NONE
     ),
 ) -> State[None]:
     """Send one campaign of one tenant, until it is done or out of today's allowance."""
     if campaign_id is None:
-        campaign_id = _create(tenant, name, template, audience, subject)
+        campaign_id = _create(tenant, template, audience, name, subject)
     campaign = campaigns.find(resources(), tenant_slug=tenant, campaign_id=campaign_id)
     name_run(f"{tenant} · {campaign.name}")
     steps.read_quota()
@@ -103,11 +100,9 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _create(
-    tenant: str, name: str | None, template: str | None, audience: str | None, subject: str | None
-) -> int:
+def _create(tenant: str, template: str, audience: str, name: str, subject: str) -> int:
     """Create the campaign of this run, once, however often the run starts over. It is a draft until it may start."""
-    if template is None or audience is None:
+    if not template or not audience:
         raise InputError(
             "there is nothing to send", hint="Give the id of a campaign, or a template and an audience."
         )
@@ -117,7 +112,7 @@ def _create(
         name=name or f"{template} {datetime.now(UTC):%Y-%m-%d}",
         audience=audience,
         template=template,
-        subject=subject,
+        subject=subject or None,
         origin=f"prefect:{flow_run.id}" if flow_run.id else None,
     )
 
@@ -166,8 +161,8 @@ def _send_chunks(campaign_id: int, status: Status) -> Tally:
     """Send chunk by chunk, waiting out a short absence of SES; return what the run came to."""
     total, waited = Tally(), 0.0
     progress = Progress(load_job(resources(), campaign_id), status)
-    while True:
-        tally = steps.send_chunk(campaign_id)
+    for number in count(1):
+        tally = steps.send_chunk(campaign_id, number)
         total.add(tally)
         progress.update(campaigns.status_of(resources(), campaign_id))
         pause = tally.wait.total_seconds()
@@ -177,4 +172,5 @@ def _send_chunks(campaign_id: int, status: Status) -> Tally:
             time.sleep(pause)
             waited += pause
         elif tally.ending is not Ending.MORE:
-            return total
+            break
+    return total

@@ -77,7 +77,12 @@ def start(campaign_id: int) -> str | None:
         for finding in refusal.findings:
             run_logger().error("%s: %s", finding["id"], finding["message"])
         return refusal.message
-    run_logger().info("Campaign %d may be sent, with %d remarks", campaign_id, len(result.findings))
+    run_logger().info(
+        "Campaign %d may start: %s of %s people will get it",
+        campaign_id,
+        f"{result.will_be_sent:,}",
+        f"{result.selected:,}",
+    )
     return None
 
 
@@ -97,12 +102,12 @@ def plan(campaign_id: int) -> Status:
     return status
 
 
-@task(name="Send a chunk", **ONCE)
-def send_chunk(campaign_id: int) -> Tally:
+@task(name="Send a chunk", **ONCE | {"task_run_name": "Send chunk {number}"})
+def send_chunk(campaign_id: int, number: int) -> Tally:
     """Send for as long as one task run should last, or until the campaign cannot go on now."""
     with sending.sender(resources(), campaign_id) as sender:
         tally = sender.send(seconds=resources().settings.chunk_seconds)
-    run_logger().info("Campaign %d: %s", campaign_id, tally.in_words())
+    run_logger().info("Campaign %d, chunk %d: %s", campaign_id, number, tally.in_words())
     return tally
 
 
