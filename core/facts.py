@@ -210,7 +210,7 @@ def _join(fact: Fact, seen: list[Seen]) -> Seen:
 def _accepted(seen: Iterable[Seen]) -> dict[str, datetime]:
     accepted: dict[str, datetime] = {}
     for one in seen:
-        for name, text in one.detail["ses_message_ids"].items():
+        for name, text in one.detail.get("ses_message_ids", {}).items():
             at = datetime.fromisoformat(text)
             accepted[name] = min(accepted.get(name, at), at)
     return accepted

@@ -70,8 +70,7 @@ def drain(
     report = DrainReport()
     while True:
         # The urgent queue is asked again before every batch of the other.
-        batches = ((queue, _receive(queue, wait_seconds=wait_seconds)) for queue in urgent_first)
-        queue, messages = next((pair for pair in batches if pair[1]), (urgent_first[0], []))
+        queue, messages = _next_batch(urgent_first, wait_seconds)
         report += _store(resources, queue, messages)
         report += apply(resources)
         if not (messages and until_empty):
@@ -110,6 +109,15 @@ def arrival(raw: str, *, source: str) -> Arrival | None:
 
 def _queues(resources: Resources) -> list[Queue]:
     return [Queue(resources.settings.critical_queue), Queue(resources.settings.engagement_queue)]
+
+
+def _next_batch(urgent_first: Sequence[Queue], wait_seconds: int) -> tuple[Queue, list[Message]]:
+    """Return what the most urgent queue has; wait only when none seems to have anything."""
+    for seconds in dict.fromkeys((0, wait_seconds)):
+        for queue in urgent_first:
+            if messages := _receive(queue, wait_seconds=seconds):
+                return queue, messages
+    return urgent_first[0], []
 
 
 def _receive(queue: Queue, *, wait_seconds: int) -> list[Message]:

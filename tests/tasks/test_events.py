@@ -188,7 +188,7 @@ def test_the_critical_queue_is_asked_before_every_batch_of_the_other(
     assert report.received == 4
     # A batch ends with an empty answer; the engagement queue is asked only where the critical one had nothing.
     assert Listed.asked == [*["critical"] * 2, *["critical"] * 2, *["critical", "engagement", "engagement"],
-                            *["critical", "engagement", "engagement"], *["critical", "engagement"]]  # fmt: skip
+                            *["critical", "engagement", "engagement"], *["critical", "engagement"] * 2]  # fmt: skip
 
 
 def test_one_batch_is_enough_for_a_step_that_must_end(
