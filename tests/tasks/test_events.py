@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 
 import boto3
@@ -12,7 +11,6 @@ import pytest
 from moto import mock_aws
 
 from core.errors import InputError
-from gateways.settings import Settings
 from gateways.sqs import Message, Queue
 from store import inbox
 from store.session import Database, one, rows, run
@@ -20,24 +18,13 @@ from tasks import events
 from tasks import facts as applying
 from tasks.events import DrainReport
 from tasks.resources import Resources
+from tests.fakes import some_resources
 from tests.mailed import Mailed, a_campaign, a_delivery, an_event, state_of, suppressions_of
 
 
-class FixedResources(Resources):
-    """The process's resources with a database of the test's."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(Settings())
-        object.__setattr__(self, "_database", database)
-
-    @cached_property
-    def database(self) -> Database:
-        return self._database
-
-
 @pytest.fixture
-def resources(database: Database) -> Resources:
-    return FixedResources(database)
+def resources(database: Database, tmp_path: Path) -> Resources:
+    return some_resources(database, tmp_path)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """A night's hygiene over several tenants."""
 
+from pathlib import Path
+
 import pytest
 
 from core.errors import NotFoundError
@@ -7,13 +9,13 @@ from core.hygiene import Rule
 from store.session import Database, one, run
 from tasks import hygiene
 from tasks.resources import Resources
+from tests.fakes import some_resources
 from tests.mailed import Mailed, a_campaign, a_contact, a_delivery, another_campaign, suppressions_of
-from tests.tasks.test_events import FixedResources
 
 
 @pytest.fixture
-def resources(database: Database) -> Resources:
-    return FixedResources(database)
+def resources(database: Database, tmp_path: Path) -> Resources:
+    return some_resources(database, tmp_path)
 
 
 @pytest.fixture
