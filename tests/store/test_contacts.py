@@ -1,5 +1,7 @@
 """What a batch of an import becomes in the database."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +12,7 @@ from core.errors import ConflictError, NotFoundError
 from store import audiences, contact_imports, contacts
 from store.contact_imports import Progress
 from store.contacts import Upserted
-from store.session import count, one, rows
+from store.session import Database, count, one, rows
 from tests.builders import a_tenant
 
 
@@ -131,6 +133,34 @@ def test_two_batches_of_one_transaction_do_not_mix(
     where = {"tenant_id": tenant_id, "audience_id": audience_id}
     contacts.upsert(session, **where, contacts=[row("a@x.com")])
     assert contacts.upsert(session, **where, contacts=[row("b@x.com")]) == Upserted(created=1)
+
+
+def test_two_imports_may_bring_the_same_person_at_once(database: Database) -> None:
+    with database.begin() as session:
+        tenant_id = a_tenant(session).id
+        assert tenant_id is not None
+        audience_id = audiences.get_or_create(session, tenant_id=tenant_id, name="news")
+    where = {"tenant_id": tenant_id, "audience_id": audience_id}
+
+    def store(attributes: dict[str, object]) -> Upserted:
+        with database.begin() as session:
+            return contacts.upsert(session, **where, contacts=[row("a@x.com", **attributes), row("b@x.com")])
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as session:
+            contacts.upsert(session, **where, contacts=[row("a@x.com", first="1")])
+            other = pool.submit(store, {"second": "2"})
+            _wait_for_a_blocked_transaction(session)
+        assert other.result() == Upserted(created=1, updated=1)
+    with database.begin() as session:
+        assert contact(session, tenant_id)["attributes"] == {"first": "1", "second": "2"}
+
+
+def _wait_for_a_blocked_transaction(session: Session) -> None:
+    deadline = time.monotonic() + 30
+    while not rows(session, "SELECT FROM pg_locks WHERE NOT granted"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_an_empty_batch_is_nothing(session: Session, tenant_id: int, audience_id: int) -> None:
