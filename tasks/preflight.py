@@ -209,9 +209,10 @@ def _findings_of(
         content = template.render(context(voice, address, attributes, url))
     except (TemplateError, InputError) as error:
         return [_forbidding(error.code, error.message, "template")]
+    sender = headers.from_header(voice.tenant.from_name, voice.tenant.from_address)
     return preflight.check_message(
         content,
-        headers=headers.list_headers(url),
+        headers={"From": sender, **headers.list_headers(url)},
         postal_address=voice.tenant.postal_address,
         unsubscribe_url=url,
     )

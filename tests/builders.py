@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session
@@ -27,7 +28,13 @@ _numbers = itertools.count(1)
 NEWSLETTER = TemplateSources(
     name="newsletter",
     subject="{{ campaign.name }} for {{ contact.first_name }}",
-    html='<p>Hello {{ contact.first_name }}</p><p>{{ tenant.postal_address }}</p><p><a href="{{ unsubscribe_url }}">Leave</a></p>',
+    html="""<!DOCTYPE html>
+<html lang="en"><head><title>{{ campaign.name }}</title></head><body>
+<p>Hello {{ contact.first_name }}</p>
+<p>{{ tenant.postal_address }}</p>
+<p><a href="{{ unsubscribe_url }}">Leave</a></p>
+</body></html>
+""",
     text="Hello {{ contact.first_name }}\n{{ tenant.postal_address }}\nLeave: {{ unsubscribe_url }}\n",
     shared={},
 )
@@ -275,3 +282,12 @@ def pass_time(database: Database, pause: timedelta) -> None:
             pause=pause,
         )
         run(session, "UPDATE campaign SET resume_at = resume_at - :pause", pause=pause)
+
+
+def write_template(folder: Path, sources: TemplateSources = NEWSLETTER) -> None:
+    """Write a template as authors keep it."""
+    home = folder / sources.name
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "subject.txt.j2").write_text(sources.subject)
+    (home / "body.html.j2").write_text(sources.html)
+    (home / "body.txt.j2").write_text(sources.text)

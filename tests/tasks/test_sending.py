@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -156,11 +157,15 @@ def test_two_senders_of_one_campaign_send_nothing_twice(stage: Stage) -> None:
 
 
 def test_a_stretch_ends_when_its_time_is_up_and_gives_back_what_it_holds(stage: Stage) -> None:
-    scene = stage.set(60)
-    tally = stage.send(scene, seconds=0.05, claim_size=60, window_size=1)
-    assert tally.ending is Ending.MORE
-    assert 0 < tally.accepted < 60
-    assert stage.states(scene) == {"sent": tally.accepted, "pending": 60 - tally.accepted}
+    def slow(_message: Message, number: int) -> str:
+        if number == 3:
+            time.sleep(2)
+        return f"fake-{number}"
+
+    scene = stage.set(60, slow)
+    tally = stage.send(scene, seconds=2, claim_size=60, window_size=1)
+    assert tally == Tally(accepted=3, ending=Ending.MORE)
+    assert stage.states(scene) == {"sent": 3, "pending": 57}
     stage.send(scene)
     assert stage.called_twice() == []
     assert stage.states(scene) == {"sent": 60}
