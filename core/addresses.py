@@ -24,6 +24,7 @@ Standards:
 
 import hmac
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import idna
@@ -124,7 +125,15 @@ def recipient_key(comparable: str, pepper: bytes) -> str:
         comparable: `Address.comparable`; any other form would name somebody else.
         pepper: The installation's secret. It cannot be changed later without the addresses.
     """
-    return hmac.digest(pepper, comparable.encode(), "sha256")[:_RECIPIENT_KEY_BYTES].hex()
+    keyed = _keyed(pepper).copy()
+    keyed.update(comparable.encode())
+    return keyed.digest()[:_RECIPIENT_KEY_BYTES].hex()
+
+
+@lru_cache(maxsize=8)
+def _keyed(pepper: bytes) -> hmac.HMAC:
+    """Return an HMAC that has taken in its key: an import makes millions with one pepper, in half the time."""
+    return hmac.new(pepper, digestmod="sha256")
 
 
 def masked(address: str) -> str:

@@ -229,7 +229,7 @@ def _whole(lines: Sequence[str | None], delimiter: str) -> list[list[str]] | Non
     if None in lines:
         return None
     texts = [line for line in lines if line is not None]
-    if len(max(texts, key=len, default="")) > MAX_FIELD or any("\0" in text for text in texts):
+    if len(max(texts, key=len, default="")) > MAX_FIELD or "\0" in "".join(texts):
         return None
     try:
         records = list(csv.reader(texts, delimiter=delimiter, strict=True))

@@ -1,5 +1,7 @@
 """What is an address (T12), and how a person is named without one."""
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +103,13 @@ def test_dots_and_tags_are_not_removed_for_comparison() -> None:
 def test_a_recipient_key_is_the_first_half_of_an_hmac_sha256() -> None:
     key = addresses.recipient_key("anna@example.com", bytes(32))
     assert key == "e43fbcfcbd406e02ced6eb614b73f34a"
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 200])
+def test_a_recipient_key_is_that_of_the_standard_library_for_every_pepper(length: int) -> None:
+    pepper = bytes(range(200))[:length]
+    expected = hmac.digest(pepper, b"anna@example.com", "sha256").hex()[:32]
+    assert addresses.recipient_key("anna@example.com", pepper) == expected
 
 
 def test_a_recipient_key_depends_on_the_pepper() -> None:
