@@ -14,6 +14,7 @@ each, so it runs exactly as long as somebody uses it: the rule is the same for a
 PostgreSQL refuses to run as root. There its programs run as an account of their own, which is made if it is missing.
 """
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -167,7 +168,7 @@ def _start(server: EmbeddedPostgres, *, durable: bool) -> None:
     data = server.folder / "data"
     _let_the_account_in(server.folder)
     if not data.exists():
-        _create_cluster(data)
+        _create_cluster(data, durable=durable)
     if server.socket_dir != data:
         _make_private_folder(server.socket_dir)
     _forget_dead_server(server)
@@ -183,13 +184,14 @@ def _start(server: EmbeddedPostgres, *, durable: bool) -> None:
     _create_missing_databases(server)
 
 
-def _create_cluster(data: Path) -> None:
+def _create_cluster(data: Path, *, durable: bool) -> None:
     """Make the cluster beside its place and move it there, so that a half-made one is never taken for whole."""
     unfinished = data.with_name("data.unfinished")
     _make_private_folder(unfinished)
     # The collation of code points is PostgreSQL's own, so an index does not depend on the system's C library.
     collation = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    _run("initdb", f"--pgdata={unfinished}", "--username=postgres", "--auth=trust", *collation)
+    sync = () if durable else ("--no-sync",)
+    _run("initdb", f"--pgdata={unfinished}", "--username=postgres", "--auth=trust", *collation, *sync)
     unfinished.rename(data)
 
 
@@ -217,7 +219,8 @@ def _forget_dead_server(server: EmbeddedPostgres) -> None:
     # The files are also PostgreSQL's guard against orphans that still write, so these must be gone first.
     orphans = [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(data)]
     for orphan in orphans:
-        orphan.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            orphan.kill()
     psutil.wait_procs(orphans, timeout=_START_SECONDS)
     (server.socket_dir / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
     pid_file.unlink()

@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
     except BlockingIOError:
         return
     _leave_the_terminal()
-    while not _stopped_for_want_of_users(folder):
+    while not _stopped_for_want_of_users(folder, duty):
         pass
 
 
@@ -47,13 +47,17 @@ def _leave_the_terminal() -> None:
         os.dup2(null, stream)
 
 
-def _stopped_for_want_of_users(folder: Path) -> bool:
-    """Wait until nobody uses the server; stop it unless somebody came in between."""
+def _stopped_for_want_of_users(folder: Path, duty: int) -> bool:
+    """Wait until nobody uses the server; stop it, and go off duty, unless somebody came in between."""
     # The wait must not hold `users` while it asks for `lifecycle`: a starting process takes them the other way round.
     with locked(folder / "users", fcntl.LOCK_EX):
         pass
     with locked(folder / "lifecycle", fcntl.LOCK_EX):
-        return stop_if_unused(folder)
+        if not stop_if_unused(folder):
+            return False
+        # Before `lifecycle` is free: who starts the server next must not take this for a guard that stays.
+        os.close(duty)
+        return True
 
 
 def stop_if_unused(folder: Path) -> bool:

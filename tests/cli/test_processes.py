@@ -98,7 +98,7 @@ time.sleep(60)
     parent = subprocess.Popen([sys.executable, "-c", parent_program], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    wait_until(lambda: "time.sleep(60)" in psutil.Process(child).cmdline()[-1])
+    wait_until(lambda: "import time; time.sleep(60)" in psutil.Process(child).cmdline())
 
     parent.kill()
     parent.communicate()

@@ -130,7 +130,7 @@ def test_the_stack_answers_refuses_a_second_one_and_leaves_nothing_behind(up: Up
 
 
 def test_a_part_that_dies_ends_the_stack_and_is_named(up: Up) -> None:
-    part = up.part("moto.server")
+    part = up.part("cli.amazon")
     pids = up.family()
 
     part.kill()
@@ -144,7 +144,7 @@ def test_a_part_that_dies_ends_the_stack_and_is_named(up: Up) -> None:
 
 
 def test_ctrl_c_while_it_starts_leaves_nothing_behind(up: Up) -> None:
-    up.part("moto.server")
+    up.part("cli.amazon")
     pids = up.family()
 
     assert up.end(signal.SIGINT) == 0
@@ -153,7 +153,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing_behind(up: Up) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has ended")
 def test_a_supervisor_that_is_killed_outright_takes_everything_along(up: Up) -> None:
-    up.part("moto.server")
+    up.part("cli.amazon")
     pids = up.family()
     assert len(pids) >= 5
 
