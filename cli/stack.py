@@ -56,6 +56,16 @@ class Ports:
             amazon=processes.free_port(8027),
         )
 
+    @classmethod
+    def any(cls) -> Self:
+        """Return free ports that the system chooses: two stacks that start at once do not race for the usual ones."""
+        return cls(
+            prefect=processes.free_port(),
+            web=processes.free_port(),
+            simulator=processes.free_port(),
+            amazon=processes.free_port(),
+        )
+
 
 @dataclass(kw_only=True)
 class Stack:
@@ -157,6 +167,9 @@ class Stack:
         processes.wait_for_url(self.urls["prefect"] + "/api/ready", prefect, seconds=_PREFECT_SECONDS)
         self._start_worker()
         self._deploy()
+        # A server that lost the race for its port may be gone by now, while its rival answered for it.
+        for child in self.children:
+            child.require_alive()
 
     def _spawn(self, name: str, *module: str, environment: Mapping[str, str] | None = None) -> Child:
         child = processes.start(
@@ -178,7 +191,7 @@ class Stack:
         )
 
     def _start_amazon(self) -> Child:
-        return self._spawn("amazon", "moto.server", "-H", "127.0.0.1", "-p", str(self.ports.amazon))
+        return self._spawn("amazon", "cli.amazon", "-H", "127.0.0.1", "-p", str(self.ports.amazon))
 
     def _start_web(self) -> Child:
         # An access log would keep the tokens of unsubscribe links.

@@ -12,7 +12,8 @@ Terms:
 Invariants:
     I1  At most one attempt of a row can be accepted: a row becomes `pending` again only when its attempt is refuted.
     I2  Nobody is lost: rows are never deleted, and every non-terminal state has a step that any worker can make.
-    I3  A terminal state has no way out, but for `unconfirmed`, which evidence may still turn into `sent`.
+    I3  A terminal state has no way out but by evidence: `unconfirmed` may still turn into `sent`, and what SES took and
+        then dropped (a Reject or Rendering Failure event) into `failed`.
 
 Standards:
     Amazon SES v2 SendEmail (no client token among its members), event publishing (message tags).
@@ -42,6 +43,7 @@ class Move(StrEnum):
     BEGIN = "begin"
     ACCEPTED = "accepted"  # answer with a MessageId
     EVIDENCE = "evidence"  # an SES event with our tag, or the late answer of an older attempt
+    DROPPED = "dropped"  # an SES event says that it took the message and then dropped it
     REFUSED = "refused"  # certainly not sent, and never will be
     NOT_SENT = "not_sent"  # certainly not sent, and may be later
     LOST = "lost"  # no answer, or one that makes no sense
@@ -71,6 +73,15 @@ TRANSITIONS: Final[dict[Move, dict[State, State]]] = {
         State.SUBMITTING: State.SENT,
         State.IN_DOUBT: State.SENT,
         State.UNCONFIRMED: State.SENT,
+    },
+    # Reject (a virus) and Rendering Failure come after SES has accepted the call: they prove both.
+    Move.DROPPED: {
+        State.PENDING: State.FAILED,
+        State.CLAIMED: State.FAILED,
+        State.SUBMITTING: State.FAILED,
+        State.IN_DOUBT: State.FAILED,
+        State.SENT: State.FAILED,
+        State.UNCONFIRMED: State.FAILED,
     },
     Move.REFUSED: {State.SUBMITTING: State.FAILED, State.IN_DOUBT: State.FAILED, State.CLAIMED: State.FAILED},
     Move.NOT_SENT: {State.SUBMITTING: State.PENDING, State.IN_DOUBT: State.PENDING},

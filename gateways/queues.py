@@ -62,8 +62,15 @@ def _ensure(name: str, sns: "SNSClient", sqs: "SQSClient") -> EventQueue:
         "sns.amazonaws.com", "sqs:SendMessage", queue_arn, {"ArnEquals": {"aws:SourceArn": topic_arn}}
     )
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
-    # Not raw: the envelope carries the SNS message id, which tells a redelivery from a second event.
-    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, ReturnSubscriptionArn=True)
+    # Raw: the body is SES's own JSON, without an envelope to build, sign, carry and parse twice. What the envelope's
+    # message id would tell, the inbox tells by the event's own words, and those also catch what SES publishes twice.
+    sns.subscribe(
+        TopicArn=topic_arn,
+        Protocol="sqs",
+        Endpoint=queue_arn,
+        Attributes={"RawMessageDelivery": "true"},
+        ReturnSubscriptionArn=True,
+    )
     return EventQueue(name=name, topic_arn=topic_arn, queue_url=queue_url, dead_letter_url=dead_letter_url)
 
 

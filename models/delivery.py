@@ -46,6 +46,8 @@ class Delivery(SQLModel, table=True):
             postgresql_where=text("state IN ('claimed', 'submitting', 'in_doubt')"),
         ),
         Index("delivery_contact", "tenant_id", "contact_id"),
+        # For events without our tags: another application's, whose mail is looked for once and not found.
+        Index("delivery_ses_message", "ses_message_id", postgresql_where=text("ses_message_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -96,6 +98,7 @@ class DeliveryFact(SQLModel, table=True):
     __tablename__ = "delivery_fact"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "delivery_id"], ["delivery.tenant_id", "delivery.id"]),
+        Index("delivery_fact_lately", "tenant_id", "fact", "last_at"),
     )
 
     tenant_id: int = Field(sa_column=tenant_key(foreign=False))

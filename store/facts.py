@@ -194,7 +194,7 @@ def _write(
 # An event proves that SES took the message. Reject and Rendering Failure prove besides that it then dropped it, so
 # they also undo a `sent` that the API's answer, or an event that came first, has set.
 _EVIDENCE: Final = [str(state) for state in sources(Move.EVIDENCE)]
-_DROPPED_FROM: Final = [*_EVIDENCE, str(State.SENT)]
+_DROPPED_FROM: Final = [str(state) for state in sources(Move.DROPPED)]
 
 
 def _settle(session: Session, *, tenant_id: int, whole: Mapping[int, Facts]) -> None:

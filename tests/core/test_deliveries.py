@@ -14,6 +14,7 @@ claim             claimed   .           .           .            .    .      .  
 begin             .         submitting  .           .            .    .      .       .
 accepted          .         .           sent        sent         .    .      .       sent
 evidence          sent      sent        sent        sent         .    .      .       sent
+dropped           failed    failed      failed      failed       failed .   .       failed
 refused           .         failed      failed      failed       .    .      .       .
 not_sent          .         .           pending     pending      .    .      .       .
 lost              .         .           in_doubt    .            .    .      .       .
@@ -51,6 +52,8 @@ def test_a_terminal_state_has_no_way_out_but_for_doubt_that_evidence_settles() -
     assert ways_out == {
         (State.UNCONFIRMED, Move.ACCEPTED, State.SENT),
         (State.UNCONFIRMED, Move.EVIDENCE, State.SENT),
+        (State.UNCONFIRMED, Move.DROPPED, State.FAILED),
+        (State.SENT, Move.DROPPED, State.FAILED),
     }
 
 
