@@ -1,0 +1,217 @@
+"""Campaigns as their users start them: over Prefect's API, on a real server and worker, judged by the simulator."""
+
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from cli.stack import Stack
+from store import tenants
+from tests.e2e.conftest import Cast, Casting
+from tests.e2e.prefect_api import PrefectApi
+
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+
+Run = tuple[Cast, str]
+
+
+def test_dispatch_carries_on_a_campaign_whose_process_was_killed(
+    stack: Stack, prefect: PrefectApi, cast: Casting
+) -> None:
+    """F14 in part, with Prefect around it."""
+    spring = cast(people=100)
+    with slowed_down(stack, spring.slug):
+        run_id = prefect.start("send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id)
+        wait_for(lambda: sum(spring.accepted.values()) >= 10)
+        process_of(stack, run_id).kill()
+        assert prefect.wait(run_id)["state_type"] == "CRASHED"
+    assert sum(spring.accepted.values()) < 90
+    time.sleep(10)  # the leases of the dead process
+    assert prefect.complete("dispatch-campaigns") == f"campaign {spring.campaign_id} goes on"
+    wait_for(lambda: spring.status.pending + spring.status.claimed + spring.status.submitting == 0)
+    told = prefect.complete("reconcile-events")
+    assert re.match(r"[\d,]+ received, [\d,]+ applied", told)
+    # Of the calls that were in flight, those that SES never got leave no event: they stay in doubt and are not repeated.
+    assert spring.verdict.ok
+    assert spring.status.sent == sum(spring.accepted.values())
+    assert spring.status.sent + spring.status.in_doubt == 90
+    assert spring.status.in_doubt <= 12
+
+
+@pytest.fixture(scope="module")
+def runs(prefect: PrefectApi, cast: Casting) -> dict[str, Run]:
+    """Runs that need nothing of each other, so that they start together: most of a run's time is its start."""
+    sent, warming, rehearsed = cast(people=100), cast(people=300, warm=False), cast(people=100)
+    return {
+        "sent": (sent, prefect.start("send-campaign", tenant=sent.slug, campaign_id=sent.campaign_id)),
+        "warming": (
+            warming,
+            prefect.start("send-campaign", tenant=warming.slug, campaign_id=warming.campaign_id),
+        ),
+        "rehearsed": (
+            rehearsed,
+            prefect.start(
+                "send-campaign", tenant=rehearsed.slug, campaign_id=rehearsed.campaign_id, mode="dry-run"
+            ),
+        ),
+        "stranger": (
+            rehearsed,
+            prefect.start("send-campaign", tenant=rehearsed.slug, campaign_id=sent.campaign_id),
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def sent(prefect: PrefectApi, runs: dict[str, Run]) -> Run:
+    """A campaign that one run has sent, and the run."""
+    prefect.completed(runs["sent"][1])
+    return runs["sent"]
+
+
+def test_everybody_gets_exactly_one_message_and_no_suppressed_person_any(sent: Run) -> None:
+    spring, _ = sent
+    assert spring.everybody_once
+    assert len(spring.selected) == spring.status.sent == 90
+    assert spring.status.skipped_by_reason == {"suppressed": 10}
+    assert spring.status.adds_up
+
+
+def test_a_finished_run_tells_its_story_in_counts(prefect: PrefectApi, sent: Run) -> None:
+    spring, run_id = sent
+    run = prefect.flow_run(run_id)
+    assert run["name"] == f"{spring.slug} · Spring sale · 90 of 90"
+    assert run["state"]["message"] == "done: 90 sent, 10 skipped, 0 failed"
+    number = spring.campaign_id
+    last = f"Campaign {number}: done: 90 sent, 10 skipped, 0 failed"
+    wait_for(lambda: last in prefect.logs(run_id))  # logs travel in batches
+    told = prefect.logs(run_id)
+    assert f"Campaign {number} may start: 90 of 100 people will get it" in told
+    assert f"Campaign {number}: 90 deliveries planned; 90 of 100 people wait; skipped: 10 suppressed" in told
+
+
+def test_a_finished_run_leaves_progress_report_and_reasons(prefect: PrefectApi, sent: Run) -> None:
+    spring, run_id = sent
+    left = prefect.artifacts(run_id)
+    number = spring.campaign_id
+    assert left[f"campaign-{number}-progress"] == 100.0
+    assert "**Done: 90 sent, 10 skipped, 0 failed.**" in left[f"campaign-{number}-report"]
+    assert json.loads(left[f"campaign-{number}-skipped"]) == [{"reason": "suppressed", "people": 10}]
+
+
+def test_a_campaign_is_sent_by_few_task_runs_and_not_one_for_each_person(
+    prefect: PrefectApi, sent: Run
+) -> None:
+    asked = {"flow_runs": {"id": {"any_": [sent[1]]}}}
+    wait_for(lambda: prefect.post("task_runs/count", asked).json() >= 5)  # they are recorded in batches
+    assert prefect.post("task_runs/count", asked).json() <= 12
+
+
+def test_a_warming_domain_ends_its_day_in_words(prefect: PrefectApi, runs: dict[str, Run]) -> None:
+    spring, run_id = runs["warming"]
+    told = prefect.completed(run_id)
+    day = r"\d{4}-\d\d-\d\d"
+    assert re.fullmatch(rf"out of today's allowance: 200 sent, 70 wait until {day}, done about {day}", told)
+    assert sum(spring.accepted.values()) == 200
+    assert spring.verdict.ok
+    assert spring.status.state == "sending"
+
+
+def test_a_dry_run_reports_and_sends_nothing(prefect: PrefectApi, runs: dict[str, Run]) -> None:
+    spring, run_id = runs["rehearsed"]
+    number = spring.campaign_id
+    told = f"dry run: campaign {number} may start, 90 would be sent, 10 skipped"
+    assert prefect.completed(run_id) == told
+    assert prefect.flow_run(run_id)["name"] == f"{spring.slug} · Spring sale · dry run"
+    assert "## Findings" in prefect.artifacts(run_id)[f"campaign-{number}-check"]
+    assert not spring.accepted
+    assert spring.status.state == "draft"
+
+
+def test_another_tenants_campaign_is_not_there(prefect: PrefectApi, runs: dict[str, Run]) -> None:
+    """P04 for flows."""
+    run = prefect.wait(runs["stranger"][1])
+    assert run["state_type"] == "FAILED"
+    number = runs["sent"][0].campaign_id
+    assert run["state"]["message"] == f"there is no campaign {number}. Try: posthouse campaign list"
+
+
+def test_running_a_finished_campaign_again_sends_nothing(prefect: PrefectApi, sent: Run) -> None:
+    spring, _ = sent
+    told = prefect.complete("send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id)
+    assert told == f"campaign {spring.campaign_id} is done: nothing was sent by this run"
+    assert spring.everybody_once
+
+
+def test_two_runs_of_one_campaign_at_once_are_harmless(prefect: PrefectApi, cast: Casting) -> None:
+    """F26."""
+    spring = cast(people=200)
+    parameters = {"tenant": spring.slug, "campaign_id": spring.campaign_id}
+    for run_id in [prefect.start("send-campaign", **parameters) for _ in range(2)]:
+        prefect.completed(run_id)
+    assert spring.everybody_once
+    assert spring.status.sent == 180
+
+
+def test_a_run_that_asks_does_what_the_person_says_and_the_audit_keeps_it(
+    prefect: PrefectApi, cast: Casting
+) -> None:
+    asked = {True: cast(people=20), False: cast(people=20)}
+    waiting = {
+        approved: prefect.start(
+            "send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id, approval="ask"
+        )
+        for approved, spring in asked.items()
+    }
+    for approved, run_id in waiting.items():
+        assert prefect.wait(run_id, {"PAUSED"})["state_name"] == "Suspended"
+        assert not asked[approved].accepted
+        answer = {"approver": "Ada", "approved": approved}
+        prefect.post(f"flow_runs/{run_id}/resume", {"run_input": answer}).raise_for_status()
+    assert prefect.completed(waiting[True]) == "done: 18 sent, 2 skipped, 0 failed"
+    refused = asked[False]
+    told = f"campaign {refused.campaign_id} was not approved: nothing was sent"
+    assert prefect.completed(waiting[False]) == told
+    assert asked[True].everybody_once
+    assert not refused.accepted
+    assert ("Ada", "campaign.approved") in audit(asked[True])
+    assert ("Ada", "campaign.not_approved") in audit(refused)
+
+
+def audit(cast: Cast) -> set[tuple[str, str]]:
+    """Who did what at a tenant."""
+    with cast.resources.database.begin() as session:
+        trail = tenants.audit_trail(session, tenant_id=cast.tenant_id)
+    return {(entry["actor"], entry["action"]) for entry in trail}
+
+
+def process_of(stack: Stack, run_id: str) -> psutil.Process:
+    """The process that executes a flow run."""
+    worker = next(child for child in stack.children if child.name == "prefect worker")
+    for process in psutil.Process(worker.process.pid).children(recursive=True):
+        if process.environ().get("PREFECT__FLOW_RUN_ID", "").replace("-", "") == run_id.replace("-", ""):
+            return process
+    raise AssertionError("nobody executes it")
+
+
+@contextmanager
+def slowed_down(stack: Stack, slug: str) -> Iterator[None]:
+    """Let SES answer this tenant a second late."""
+    url = f"{stack.urls['simulator']}/_simulator/faults"
+    rule = {"action": "slow", "seconds": 1, "match": {"from_domain": f"mail.{slug}.example"}}
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(rule).encode())).close()
+    yield
+    urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.2)
