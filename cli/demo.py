@@ -136,8 +136,8 @@ def _show_it_all(stack: Stack, folder: Path, people: int, seed: int) -> dict[str
     for client, share in zip(CLIENTS, (first, people - first), strict=True):
         _make(resources, client, folder, share, seed)
     forbidden = _suppressed_keys(resources)
-    campaign_ids = _send_through_prefect(resources, stack)
-    told = _collect_events(resources, stack)
+    campaign_ids, told = _send_through_prefect(resources, stack)
+    told += _collect_events(resources, stack)
     _say(f"{told.applied:,} events applied, {told.duplicates:,} were duplicates")
     added = {client.slug: _clean(resources, client.slug, len(forbidden[client.slug])) for client in CLIENTS}
     verdict = judging.judge(
@@ -192,7 +192,7 @@ def _suppressed_keys(resources: Resources) -> dict[str, set[str]]:
     return keys
 
 
-def _send_through_prefect(resources: Resources, stack: Stack) -> dict[str, int]:
+def _send_through_prefect(resources: Resources, stack: Stack) -> tuple[dict[str, int], DrainReport]:
     """Let the worker send both campaigns at once, and take their events meanwhile; return the campaigns' ids."""
     from cli.prefect_runs import run_to_its_end  # noqa: PLC0415  # Prefect reads its address when it is imported
 
@@ -207,6 +207,7 @@ def _send_through_prefect(resources: Resources, stack: Stack) -> dict[str, int]:
         for client in CLIENTS
     }
     _say(f"Sending {len(ids)} campaigns through Prefect: {stack.urls['prefect']}")
+    told = DrainReport()
     with ThreadPoolExecutor() as pool:
         runs = [
             pool.submit(
@@ -215,11 +216,11 @@ def _send_through_prefect(resources: Resources, stack: Stack) -> dict[str, int]:
             for slug, campaign_id in ids.items()
         ]
         while not all(run.done() for run in runs):
-            events.drain(resources)
+            told += events.drain(resources)
             time.sleep(0.5)
         for run in runs:
             run.result()
-    return ids
+    return ids, told
 
 
 def _collect_events(resources: Resources, stack: Stack) -> DrainReport:

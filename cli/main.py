@@ -1,44 +1,69 @@
-"""The `posthouse` command: one sub-command module per subject."""
+"""The `posthouse` command: one sub-command module per subject, imported when it is asked for.
+
+SQLAlchemy, boto3 and the inliner take a second and a hundred megabytes to import; no command needs them all.
+"""
+
+from importlib import import_module
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from cli import (
-    campaign,
-    contacts,
-    database,
-    demo,
-    doctor,
-    events,
-    hygiene,
-    stack,
-    suppressions,
-    template,
-    tenant,
-    warmup,
-    why,
-)
+
+# The module of each command and what it is called there, a function or a group of sub-commands with its help.
+_COMMANDS: Final = {
+    "demo": ("cli.demo", "demo", ""),
+    "up": ("cli.stack", "up", ""),
+    "doctor": ("cli.doctor", "doctor", ""),
+    "db": ("cli.database", "app", "The schema of our database."),
+    "tenant": ("cli.tenant", "app", "The clients that send."),
+    "contacts": ("cli.contacts", "app", "People and their consent."),
+    "suppressions": ("cli.suppressions", "app", "People who must not be mailed."),
+    "template": ("cli.template", "app", "Check and render templates."),
+    "campaign": ("cli.campaign", "app", "Create, check, send and watch campaigns."),
+    "why": ("cli.why", "why", ""),
+    "events": ("cli.events", "app", "What SES reports about messages."),
+    "hygiene": ("cli.hygiene", "app", "Keep the lists clean."),
+    "warmup": ("cli.warmup", "app", "How much a sending domain may send, and why."),
+}
+
+
+class _OnDemand(TyperGroup):
+    """A group whose commands are imported one by one."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of a first evening with Posthouse."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command's module and return the command; None when there is no such command."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, told = _COMMANDS[cmd_name]
+        found = getattr(import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(cmd_name)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name, command.help = cmd_name, told or command.help
+        return command
 
 
 app = typer.Typer(
     name="posthouse",
+    cls=_OnDemand,
     help="Newsletters for many tenants through Amazon SES: never lost, never twice, warmed up by the rules.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
-app.add_typer(database.app, name="db", help="The schema of our database.")
-app.add_typer(tenant.app, name="tenant", help="The clients that send.")
-app.add_typer(contacts.app, name="contacts", help="People and their consent.")
-app.add_typer(suppressions.app, name="suppressions", help="People who must not be mailed.")
-app.add_typer(template.app, name="template", help="Check and render templates.")
-app.add_typer(campaign.app, name="campaign", help="Create, check, send and watch campaigns.")
-app.add_typer(events.app, name="events", help="What SES reports about messages.")
-app.add_typer(hygiene.app, name="hygiene", help="Keep the lists clean.")
-app.add_typer(warmup.app, name="warmup", help="How much a sending domain may send.")
-app.command("why")(why.why)
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.command("up")(stack.up)
+
+@app.callback()
+def posthouse() -> None:
+    """Newsletters for many tenants through Amazon SES: never lost, never twice, warmed up by the rules."""
 
 
 def run() -> None:

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from core.errors import PosthouseError, PreflightError
+from store.session import TRANSIENT
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
@@ -96,8 +97,19 @@ def errors_as_answers(*, as_json: bool) -> Iterator[None]:
     except PosthouseError as error:
         _refuse(error, as_json=as_json)
         raise typer.Exit(1) from error
+    except TRANSIENT as error:
+        _refuse(_no_database(), as_json=as_json)
+        raise typer.Exit(1) from error
     finally:
         _json_wanted.reset(token)
+
+
+def _no_database() -> PosthouseError:
+    return PosthouseError(
+        "the database cannot be reached",
+        hint="Is POSTHOUSE_DATABASE_URL right, and the server up? posthouse doctor tells more.",
+        code="database_unreachable",
+    )
 
 
 def _refuse(error: PosthouseError, *, as_json: bool) -> None:

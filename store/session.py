@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from psycopg.errors import UndefinedColumn, UndefinedTable
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import CursorResult, RowMapping
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlmodel import Session
+
+from core.errors import ConfigurationError
 
 
 # Whoever opens a transaction names its type by this module, so that SQLModel stays in models and store.
@@ -37,14 +40,32 @@ class Database:
     def __init__(self, url: str, *, connections: int = 8) -> None:
         self.url = url
         self._engine = create_engine(
-            url, pool_size=connections, max_overflow=4, pool_pre_ping=True, pool_recycle=1800
+            url,
+            pool_size=connections,
+            max_overflow=4,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            hide_parameters=True,  # an error's text ends up in logs, and our parameters are addresses
         )
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
-        """Yield a session whose transaction commits at the end of the block, or rolls back on any exception."""
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        """Yield a session whose transaction commits at the end of the block, or rolls back on any exception.
+
+        Raises:
+            ConfigurationError: The schema is not the one this code is written for (`schema_outdated`).
+        """
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except ProgrammingError as error:
+            if isinstance(error.orig, UndefinedTable | UndefinedColumn):
+                raise ConfigurationError(
+                    "the database lacks what this version needs",
+                    hint="posthouse db upgrade",
+                    code="schema_outdated",
+                ) from error
+            raise
 
     def repeat(self, step: Callable[[Session], T], *, tries: int = 6) -> T:
         """Run an idempotent step in a transaction of its own, again when the database was lost or locked.
