@@ -20,10 +20,12 @@ from gateways.postgres import EmbeddedPostgres, database_url, ensure_running
 from gateways.settings import Settings
 
 
+# A shell starts background jobs with SIGINT ignored, and what they start inherits that, so it is set again.
 USER_PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from gateways.postgres import ensure_running
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ensure_running(Path(sys.argv[1]), durable=False)
 print("running", flush=True)
 time.sleep(600)
