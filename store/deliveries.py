@@ -1,5 +1,9 @@
 """The ledger: claim, begin, record, reap. Every statement is a compare-and-set on state, claim or attempt.
 
+A batch names the tenant of each of its rows, and is `MATERIALIZED`, so that its rows are found by primary key. With the
+tenant as a constant the planner may read all of the tenant's deliveries for each window, as long as statistics do not
+know them: a campaign of 10,000, planned a second ago, was recorded at 60 ms a window in place of 0.2.
+
 All times are the database's: leases of a worker with a wrong clock end when everybody else thinks they do. Rows are
 always taken in order of id, so that two transactions never wait for each other in a circle.
 
@@ -46,14 +50,14 @@ def claim(
     claimed = rows(
         session,
         """WITH due AS (
-               SELECT id FROM delivery
+               SELECT tenant_id, id FROM delivery
                WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'
                  AND (not_before IS NULL OR not_before <= clock_timestamp())
                ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
            )
            UPDATE delivery d SET state = :claimed, claim_token = :token, lease_until = clock_timestamp() + :lease
            FROM due, contact c
-           WHERE d.tenant_id = :tenant_id AND d.id = due.id AND c.tenant_id = d.tenant_id AND c.id = d.contact_id
+           WHERE d.tenant_id = due.tenant_id AND d.id = due.id AND c.tenant_id = d.tenant_id AND c.id = d.contact_id
            RETURNING d.id, d.contact_id, c.address, c.attributes""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
@@ -90,18 +94,20 @@ def skip_suppressed(
     """Skip the claimed deliveries whose person was suppressed after planning, for the strongest reason; return their ids."""
     skipped = rows(
         session,
-        f"""WITH suppressed AS (
-               SELECT DISTINCT ON (d.id) d.id, s.reason
-               FROM delivery d JOIN suppression s ON s.tenant_id = d.tenant_id AND s.recipient_key = d.recipient_key
-               WHERE d.tenant_id = :tenant_id AND d.id = ANY(:delivery_ids)
-                 AND (s.audience_id IS NULL OR s.audience_id = :audience_id)
+        f"""WITH wanted AS MATERIALIZED (
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, id FROM unnest(CAST(:delivery_ids AS bigint[])) AS id
+           ), suppressed AS MATERIALIZED (
+               SELECT DISTINCT ON (d.id) d.tenant_id, d.id, s.reason
+               FROM wanted w JOIN delivery d ON d.tenant_id = w.tenant_id AND d.id = w.id
+               JOIN suppression s ON s.tenant_id = d.tenant_id AND s.recipient_key = d.recipient_key
+               WHERE (s.audience_id IS NULL OR s.audience_id = :audience_id)
                  AND (s.expires_at IS NULL OR s.expires_at > now())
                ORDER BY d.id, CASE s.reason {_STRENGTH} END
            )
            UPDATE delivery d SET state = :skipped, skip_reason = CASE suppressed.reason {_SKIPPED_AS} END,
                claim_token = NULL, lease_until = NULL, resolved_by = 'policy', resolved_at = clock_timestamp()
            FROM suppressed
-           WHERE d.tenant_id = :tenant_id AND d.id = suppressed.id AND d.state = 'claimed' AND d.claim_token = :token
+           WHERE d.tenant_id = suppressed.tenant_id AND d.id = suppressed.id AND d.state = 'claimed' AND d.claim_token = :token
            RETURNING d.id""",  # noqa: S608  # our own enums
         tenant_id=tenant_id,
         audience_id=audience_id,
@@ -118,18 +124,18 @@ def begin(
     """Write the intents: from the commit on, each returned attempt may be called once. The others were lost."""
     begun = rows(
         session,
-        """WITH wanted AS (
-               SELECT * FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:attempt_ids AS text[]))
-                   AS w (id, attempt_id)
+        """WITH wanted AS MATERIALIZED (
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, w.*
+               FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:attempt_ids AS text[])) AS w (id, attempt_id)
            ), begun AS (
                UPDATE delivery d SET state = :submitting, attempt_no = d.attempt_no + 1, attempt_id = w.attempt_id,
                    submitted_at = clock_timestamp(), lease_until = clock_timestamp() + :lease
                FROM wanted w
-               WHERE d.tenant_id = :tenant_id AND d.id = w.id AND d.state = 'claimed' AND d.claim_token = :token
-               RETURNING d.id, d.attempt_id
+               WHERE d.tenant_id = w.tenant_id AND d.id = w.id AND d.state = 'claimed' AND d.claim_token = :token
+               RETURNING d.tenant_id, d.id, d.attempt_id
            )
            INSERT INTO delivery_attempt (tenant_id, attempt_id, delivery_id)
-           SELECT :tenant_id, attempt_id, id FROM begun RETURNING delivery_id, attempt_id""",
+           SELECT tenant_id, attempt_id, id FROM begun RETURNING delivery_id, attempt_id""",
         tenant_id=tenant_id,
         token=token,
         delivery_ids=[attempt.delivery_id for attempt in attempts],
@@ -171,11 +177,14 @@ def record_accepted(session: Session, *, tenant_id: int, accepted: Sequence[tupl
     """Record answers with a MessageId. They are not fenced: the answer to an older attempt is evidence, too."""
     run(
         session,
-        """UPDATE delivery d SET state = 'sent', ses_message_id = w.ses_message_id, claim_token = NULL,
+        """WITH answered AS MATERIALIZED (
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, w.*
+               FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:message_ids AS text[])) AS w (id, ses_message_id)
+           )
+           UPDATE delivery d SET state = 'sent', ses_message_id = w.ses_message_id, claim_token = NULL,
                lease_until = NULL, resolved_by = 'api', resolved_at = clock_timestamp()
-           FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:message_ids AS text[])) AS w (id, ses_message_id)
-           WHERE d.tenant_id = :tenant_id AND d.id = w.id
-             AND d.state = ANY(:evidence)""",
+           FROM answered w
+           WHERE d.tenant_id = w.tenant_id AND d.id = w.id AND d.state = ANY(:evidence)""",
         tenant_id=tenant_id,
         delivery_ids=[attempt.delivery_id for attempt, _ in accepted],
         message_ids=[message_id for _, message_id in accepted],
@@ -215,14 +224,18 @@ def record_outcomes(session: Session, *, tenant_id: int, outcomes: Sequence[Outc
 def _settle(session: Session, tenant_id: int, group: Sequence[Outcome], move: Move, after: State) -> int:
     return count(
         session,
-        """UPDATE delivery d SET state = :after, outcome_code = w.code,
+        """WITH answered AS MATERIALIZED (
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, w.*
+               FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:attempt_ids AS text[]), CAST(:codes AS text[]),
+                           CAST(:retries AS interval[])) AS w (id, attempt_id, code, retry_in)
+           )
+           UPDATE delivery d SET state = :after, outcome_code = w.code,
                claim_token = NULL, lease_until = CASE WHEN :after = 'in_doubt' THEN d.lease_until END,
                not_before = CASE WHEN :after = 'pending' THEN clock_timestamp() + w.retry_in ELSE d.not_before END,
                resolved_by = CASE WHEN :after = 'failed' THEN 'api' END,
                resolved_at = CASE WHEN :after = 'failed' THEN clock_timestamp() END
-           FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:attempt_ids AS text[]), CAST(:codes AS text[]),
-                       CAST(:retries AS interval[])) AS w (id, attempt_id, code, retry_in)
-           WHERE d.tenant_id = :tenant_id AND d.id = w.id AND d.attempt_id = w.attempt_id
+           FROM answered w
+           WHERE d.tenant_id = w.tenant_id AND d.id = w.id AND d.attempt_id = w.attempt_id
              AND d.state = ANY(:sources)""",
         tenant_id=tenant_id,
         after=str(after),
@@ -238,12 +251,16 @@ def _settle_attempts(session: Session, tenant_id: int, outcomes: Sequence[Outcom
     """Write down what was learnt of the calls that went wrong; of an accepted one the delivery itself tells."""
     run(
         session,
-        """UPDATE delivery_attempt a SET outcome = w.outcome, error_code = w.code,
+        """WITH answered AS MATERIALIZED (
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, w.*
+               FROM unnest(CAST(:attempt_ids AS text[]), CAST(:moves AS text[]), CAST(:codes AS text[]),
+                           CAST(:statuses AS int[]), CAST(:request_ids AS text[]))
+                   AS w (attempt_id, outcome, code, status, request_id)
+           )
+           UPDATE delivery_attempt a SET outcome = w.outcome, error_code = w.code,
                http_status = nullif(w.status, 0), request_id = nullif(w.request_id, '')
-           FROM unnest(CAST(:attempt_ids AS text[]), CAST(:moves AS text[]), CAST(:codes AS text[]),
-                       CAST(:statuses AS int[]), CAST(:request_ids AS text[]))
-               AS w (attempt_id, outcome, code, status, request_id)
-           WHERE a.tenant_id = :tenant_id AND a.attempt_id = w.attempt_id""",
+           FROM answered w
+           WHERE a.tenant_id = w.tenant_id AND a.attempt_id = w.attempt_id""",
         tenant_id=tenant_id,
         attempt_ids=[outcome.attempt.attempt_id for outcome in outcomes],
         moves=[str(outcome.move) for outcome in outcomes],
