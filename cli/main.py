@@ -43,11 +43,12 @@ class _OnDemand(TyperGroup):
             return None
         module, attribute, told = _COMMANDS[cmd_name]
         found = getattr(import_module(module), attribute)
-        if not isinstance(found, typer.Typer):
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_group(found)
+        else:
             alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             alone.command(cmd_name)(found)
-            found = alone
-        command = typer.main.get_command(found)
+            command = typer.main.get_command(alone)
         command.name, command.help = cmd_name, told or command.help
         return command
 

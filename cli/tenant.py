@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.output import AsJson, answer, errors_as_answers, listing, stdout
+from cli.output import AsJson, answer, errors_as_answers, listing, pairs, stdout
+from core import warmup
 from core.tenants import TenantState
 from models import Tenant
 from store import sending_domains, tenants
@@ -53,7 +54,7 @@ def add(
             configuration_set=configuration_set,
         )
         steps.add(resources(), tenant, daily_volume=daily_volume, warm=warm)
-        answer(_document(slug), as_json=as_json)
+        _answer(slug, as_json=as_json)
 
 
 @app.command("list")
@@ -73,7 +74,7 @@ def list_(*, as_json: AsJson = False) -> None:
 def show(slug: Slug, *, as_json: AsJson = False) -> None:
     """Show a tenant and its sending domains."""
     with errors_as_answers(as_json=as_json):
-        answer(_document(slug), as_json=as_json)
+        _answer(slug, as_json=as_json)
 
 
 @app.command()
@@ -81,7 +82,7 @@ def pause(slug: Slug, *, reason: Reason, as_json: AsJson = False) -> None:
     """Stop all of a tenant's mail within one window of calls; nothing is cancelled."""
     with errors_as_answers(as_json=as_json):
         steps.set_state(resources(), slug, state=TenantState.PAUSED, reason=reason, actor=getpass.getuser())
-        answer(_document(slug), as_json=as_json)
+        _answer(slug, as_json=as_json)
 
 
 @app.command()
@@ -89,7 +90,23 @@ def resume(slug: Slug, *, reason: Reason, as_json: AsJson = False) -> None:
     """Let a paused tenant send again."""
     with errors_as_answers(as_json=as_json):
         steps.set_state(resources(), slug, state=TenantState.ACTIVE, reason=reason, actor=getpass.getuser())
-        answer(_document(slug), as_json=as_json)
+        _answer(slug, as_json=as_json)
+
+
+_SHOWN = (
+    "name",
+    "state",
+    "state_reason",
+    "from_name",
+    "from_address",
+    "reply_to",
+    "postal_address",
+    "website",
+    "time_zone",
+    "ses_tenant_name",
+    "configuration_set",
+    "created_at",
+)
 
 
 def _document(slug: str) -> dict[str, Any]:
@@ -97,9 +114,27 @@ def _document(slug: str) -> dict[str, Any]:
         tenant = tenants.by_slug(session, slug)
         assert tenant.id is not None
         domains = sending_domains.of_tenant(session, tenant_id=tenant.id)
-    shown = tenant.model_dump(exclude={"id", "slug", "policies"})
-    domain_list = [
-        {"domain": domain["domain"], "rung": domain["rung"], "warm": domain["rung"] is None}
-        for domain in domains
-    ]
-    return {"tenant": tenant.slug, **shown, "sending_domains": domain_list}
+    return {
+        "tenant": tenant.slug,
+        **{name: getattr(tenant, name) for name in _SHOWN},
+        "sending_domains": [
+            {
+                "domain": domain["domain"],
+                "rung": domain["rung"],
+                "allowance": warmup.allowance(domain["rung"]),
+            }
+            for domain in domains
+        ],
+    }
+
+
+def _answer(slug: str, *, as_json: bool) -> None:
+    document = _document(slug)
+    answer(document, as_json=as_json, show=lambda: _show(document))
+
+
+def _show(document: dict[str, Any]) -> None:
+    stdout.print(pairs({name: value for name, value in document.items() if name != "sending_domains"}))
+    for domain in document["sending_domains"]:
+        standing = "warm" if domain["allowance"] is None else f"warming up, {domain['allowance']:,} a day"
+        stdout.print(f"sends from {domain['domain']}: {standing}", highlight=False)

@@ -28,7 +28,9 @@ def _show(document: dict[str, Any]) -> None:
             f"  suppressed: {suppression['reason']} ({suppression['source']}), {suppression['created_at']}"
         )
     for rejection in document["imports"]:
-        stdout.print(f"  import {rejection['import_id']}, line {rejection['line']}: {rejection['message']}")
+        stdout.print(
+            f"  refused in {rejection['file_name']}, line {rejection['line']}: {rejection['message']}"
+        )
     for delivery in document["deliveries"]:
         stdout.print(
             f"campaign {delivery['campaign_id']} {delivery['campaign']}: {delivery['state']}. {delivery['why']}"

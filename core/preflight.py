@@ -245,7 +245,13 @@ RULES: tuple[Rule, ...] = (
     Rule("FMT-BODY-05", "block", "html", links_to_a_bare_number, "a link leads to an IP address"),
     Rule("FMT-BODY-05", "warn", "html", links_without_scheme, "a link has no https:, mailto: or tel:"),
     Rule("FMT-BODY-05", "warn", "html", links_through_a_shortener, "a link goes through a public shortener"),
-    Rule("FMT-BODY-06", "block", "html", links_to_nothing, "a link leads nowhere"),
+    Rule(
+        "FMT-BODY-06",
+        "block",
+        "html",
+        links_to_nothing,
+        "a link leads nowhere: its href is empty, or what it was given is no web address",
+    ),
     Rule("FMT-BODY-06", "block", "html", has_images_without_words, "an image has no alt text"),
     Rule("FMT-BODY-06", "block", "html", shows_template_code, "template code is visible"),
     Rule(

@@ -5,8 +5,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Identity, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Identity,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
 
 
 def tenant_key(*, foreign: bool = True) -> Column[int]:
@@ -45,14 +56,38 @@ def json_object(name: str) -> Column[Any]:
     return Column(name, JSONB, nullable=False, server_default=text("'{}'::jsonb"))
 
 
-def words(name: str, default: StrEnum | str | None = None, *, required: bool = True) -> Column[str]:
-    """Return a text column; enums are stored as their words and held by `one_of`."""
+def words(name: str, default: str | None = None, *, required: bool = True) -> Column[str]:
+    """Return a text column; `default` is its literal text."""
     return Column(
         name,
         Text,
         nullable=not required,
         server_default=None if default is None else text(f"'{default}'"),
     )
+
+
+class _Word(TypeDecorator[StrEnum]):
+    """Text in the database, a member of its enum in Python."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, values: type[StrEnum]) -> None:
+        super().__init__()
+        self._values = values
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """Return the member that the text names."""
+        del dialect
+        return None if value is None else self._values(value)
+
+
+def word(
+    name: str, default: StrEnum | None = None, *, of: type[StrEnum], required: bool = True
+) -> Column[Any]:
+    """Return a text column that holds one of an enum's words; `one_of` holds the database to them as well."""
+    server_default = None if default is None else text(f"'{default}'")
+    return Column(name, _Word(of), nullable=not required, server_default=server_default)
 
 
 def one_of(column: str, values: type[StrEnum] | Iterable[str], name: str) -> CheckConstraint:

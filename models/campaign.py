@@ -8,7 +8,7 @@ from sqlmodel import Column, Field, SQLModel
 
 from core.campaigns import CampaignState
 from core.deliveries import Policy, SkipReason
-from models.base import created, identity, json_object, moment, one_of, part_of_key, tenant_key, words
+from models.base import created, identity, json_object, moment, one_of, part_of_key, tenant_key, word, words
 
 
 class TemplateVersion(SQLModel, table=True):
@@ -53,8 +53,10 @@ class Campaign(SQLModel, table=True):
     sending_domain_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     template_digest: str = Field(sa_column=words("template_digest"))
     subject: str | None = Field(default=None, sa_column=words("subject", required=False))
-    policy: Policy = Field(default=Policy.EVIDENCE, sa_column=words("policy", Policy.EVIDENCE))
-    state: CampaignState = Field(default=CampaignState.DRAFT, sa_column=words("state", CampaignState.DRAFT))
+    policy: Policy = Field(default=Policy.EVIDENCE, sa_column=word("policy", Policy.EVIDENCE, of=Policy))
+    state: CampaignState = Field(
+        default=CampaignState.DRAFT, sa_column=word("state", CampaignState.DRAFT, of=CampaignState)
+    )
     state_reason: str = Field(default="", sa_column=words("state_reason", ""))
     origin: str | None = Field(default=None, sa_column=words("origin", required=False))
     start_at: datetime | None = Field(default=None, sa_column=moment("start_at"))
@@ -78,4 +80,4 @@ class CampaignExclusion(SQLModel, table=True):
     tenant_id: int = Field(sa_column=tenant_key(foreign=False))
     campaign_id: int = Field(sa_column=part_of_key("campaign_id"))
     contact_id: int = Field(sa_column=part_of_key("contact_id"))
-    reason: SkipReason = Field(sa_column=words("reason"))
+    reason: SkipReason = Field(sa_column=word("reason", of=SkipReason))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
-from models.base import created, identity, json_object, moment, one_of, part_of_key, tenant_key, words
+from models.base import created, identity, json_object, moment, one_of, part_of_key, tenant_key, word, words
 
 
 class ContactState(StrEnum):
@@ -32,7 +32,9 @@ class Contact(SQLModel, table=True):
     address: str = Field(sa_column=words("address"))
     recipient_key: str = Field(sa_column=words("recipient_key"))
     attributes: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("attributes"))
-    state: ContactState = Field(default=ContactState.ACTIVE, sa_column=words("state", ContactState.ACTIVE))
+    state: ContactState = Field(
+        default=ContactState.ACTIVE, sa_column=word("state", ContactState.ACTIVE, of=ContactState)
+    )
     state_reason: str = Field(default="", sa_column=words("state_reason", ""))
     consent_basis: str | None = Field(default=None, sa_column=words("consent_basis", required=False))
     consent_at: datetime | None = Field(default=None, sa_column=moment("consent_at"))

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlmodel import Column, Field, SQLModel
 
 from core.deliveries import SkipReason, State
-from models.base import created, identity, json_object, moment, one_of, tenant_key, words
+from models.base import created, identity, json_object, moment, one_of, tenant_key, word, words
 
 
 class Delivery(SQLModel, table=True):
@@ -56,8 +56,10 @@ class Delivery(SQLModel, table=True):
     campaign_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     contact_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     recipient_key: str = Field(sa_column=words("recipient_key"))
-    state: State = Field(default=State.PENDING, sa_column=words("state", State.PENDING))
-    skip_reason: SkipReason | None = Field(default=None, sa_column=words("skip_reason", required=False))
+    state: State = Field(default=State.PENDING, sa_column=word("state", State.PENDING, of=State))
+    skip_reason: SkipReason | None = Field(
+        default=None, sa_column=word("skip_reason", of=SkipReason, required=False)
+    )
     not_before: datetime | None = Field(default=None, sa_column=moment("not_before"))
     claim_token: str | None = Field(default=None, sa_column=words("claim_token", required=False))
     lease_until: datetime | None = Field(default=None, sa_column=moment("lease_until"))

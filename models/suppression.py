@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, ForeignKeyConstraint, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
 from core.suppression import Reason, Scope
-from models.base import created, identity, moment, one_of, tenant_key, words
+from models.base import created, identity, moment, one_of, tenant_key, word, words
 
 
 class Suppression(SQLModel, table=True):
@@ -32,9 +32,9 @@ class Suppression(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=identity())
     recipient_key: str = Field(sa_column=words("recipient_key"))
     address: str | None = Field(default=None, sa_column=words("address", required=False))
-    scope: Scope = Field(default=Scope.TENANT, sa_column=words("scope", Scope.TENANT))
+    scope: Scope = Field(default=Scope.TENANT, sa_column=word("scope", Scope.TENANT, of=Scope))
     audience_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
-    reason: Reason = Field(sa_column=words("reason"))
+    reason: Reason = Field(sa_column=word("reason", of=Reason))
     source: str = Field(default="", sa_column=words("source", ""))
     detail: str = Field(default="", sa_column=words("detail", ""))
     created_at: datetime | None = Field(default=None, sa_column=created())

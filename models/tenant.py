@@ -6,7 +6,7 @@ from sqlalchemy import Text
 from sqlmodel import Column, Field, SQLModel
 
 from core.tenants import TenantState
-from models.base import created, identity, json_object, one_of, words
+from models.base import created, identity, json_object, one_of, word, words
 
 
 class Tenant(SQLModel, table=True):
@@ -24,7 +24,9 @@ class Tenant(SQLModel, table=True):
     postal_address: str = Field(sa_column=words("postal_address"))
     website: str = Field(default="", sa_column=words("website", ""))
     time_zone: str = Field(default="UTC", sa_column=words("time_zone", "UTC"))
-    state: TenantState = Field(default=TenantState.ACTIVE, sa_column=words("state", TenantState.ACTIVE))
+    state: TenantState = Field(
+        default=TenantState.ACTIVE, sa_column=word("state", TenantState.ACTIVE, of=TenantState)
+    )
     state_reason: str = Field(default="", sa_column=words("state_reason", ""))
     ses_tenant_name: str | None = Field(default=None, sa_column=words("ses_tenant_name", required=False))
     configuration_set: str | None = Field(default=None, sa_column=words("configuration_set", required=False))

@@ -93,9 +93,11 @@ def schedule(resources: Resources, campaign_id: int, *, start_at: datetime) -> N
     """
     waiting = [CampaignState.DRAFT, CampaignState.SCHEDULED]
     with resources.database.begin() as session:
-        key = {"tenant_id": campaigns.tenant_of(session, campaign_id), "campaign_id": campaign_id}
-        campaigns.find(session, **key).start_at = start_at
-        campaigns.move(session, **key, to=CampaignState.SCHEDULED, since=waiting)
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id).start_at = start_at
+        campaigns.move(
+            session, tenant_id=tenant_id, campaign_id=campaign_id, to=CampaignState.SCHEDULED, since=waiting
+        )
 
 
 def start(resources: Resources, campaign_id: int) -> Preflight:
