@@ -111,8 +111,11 @@ def _end(forecast: Forecast | None) -> list[str]:
         return [f"{forecast.waiting:,} wait; they take {_duration(forecast.seconds_today)}, all of it today."]
     resumes_on, done_on = forecast.resumes_on.isoformat(), forecast.done_on.isoformat()
     binding = _BINDING.get(forecast.binding, forecast.binding)
+    fitting = (
+        f"{forecast.today:,} of them fit into today" if forecast.today else "nothing more fits into today"
+    )
     return [
-        f"{forecast.waiting:,} wait, and {forecast.today:,} of them fit into today.",
+        f"{forecast.waiting:,} wait, and {fitting}.",
         f"The rest leaves from **{resumes_on}**, until about **{done_on}**; what binds it is the {binding}.",
     ]
 

@@ -131,8 +131,8 @@ class Casting:
     resources: Resources
     folder: Path
 
-    def __call__(self, *, people: int, warm: bool = True, campaign: str = "Spring sale") -> Cast:
-        slug = f"tenant-{next(_numbers)}"
+    def __call__(self, *, people: int, warm: bool = True, slug: str = "") -> Cast:
+        slug = slug or f"tenant-{next(_numbers)}"
         tenant_id = tenants.add(self.resources, _tenant(slug), warm=warm)
         readers = [f"reader{number}@{slug}.readers.example" for number in range(people)]
         suppressed = readers[::10]
@@ -141,7 +141,7 @@ class Casting:
             self.resources, tenant_id=tenant_id, location=self._file(suppressed), reason=Reason.IMPORT
         )
         campaign_id = campaigns.create(
-            self.resources, tenant_slug=slug, name=campaign, audience="readers", template="announcement"
+            self.resources, tenant_slug=slug, name="Spring sale", audience="readers", template="announcement"
         )
         return Cast(
             slug=slug,

@@ -34,7 +34,7 @@ class PrefectApi:
             f"deployments/{self.deployment(name)['id']}/create_flow_run", {"parameters": parameters}
         )
 
-    def start(self, name: str, **parameters: Any) -> str:
+    def start(self, name: str, /, **parameters: Any) -> str:
         """Start a flow run; its id."""
         return self.ask(name, parameters).raise_for_status().json()["id"]
 
@@ -51,7 +51,7 @@ class PrefectApi:
             time.sleep(0.3)
         return run
 
-    def complete(self, name: str, **parameters: Any) -> str:
+    def complete(self, name: str, /, **parameters: Any) -> str:
         """Run a flow to its end; the message of its Completed state."""
         return self.completed(self.start(name, **parameters))
 

@@ -1,0 +1,123 @@
+"""Prefect's own web interface, as an operator uses it, in headless Chromium.
+
+`POSTHOUSE_SCREENSHOTS=docs/images` keeps the pictures that docs/prefect.md shows.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from cli.stack import Stack
+from tests.e2e.conftest import Casting
+from tests.e2e.prefect_api import PrefectApi
+from tests.plugins.skips import CHROMIUM
+
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("stack")]
+
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SECONDS = 1_000
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A browser's page, in the time zone and language of the machine's Prefect."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000}, timezone_id="UTC", locale="en-US")
+        # A busy machine of two cores needs some seconds to draw Prefect's pages for the first time.
+        page.set_default_timeout(30 * SECONDS)
+        expect.set_options(timeout=30 * SECONDS)
+        yield page
+        browser.close()
+
+
+def test_an_operator_fills_the_form_and_schedules_a_campaign_for_later(
+    stack: Stack, prefect: PrefectApi, cast: Casting, page: Page
+) -> None:
+    spring = cast(people=20, slug="acme")
+    deployment = prefect.deployment("send-campaign")["id"]
+    later = (datetime.now(UTC).replace(day=1) + timedelta(days=32)).replace(day=15)
+
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.goto(f"{stack.urls['prefect']}/v2/deployments/deployment/{deployment}/run")
+    page.get_by_label("Run Name").fill("Spring sale, for later")
+    page.get_by_label("Tenant").fill(spring.slug)
+    page.get_by_role("tab", name="int", exact=True).click()
+    page.get_by_role("spinbutton").fill(str(spring.campaign_id))
+    page.get_by_label("Approval").click()
+    page.get_by_role("option", name="ask").click()
+    page.get_by_role("tab", name="Later").click()
+    page.locator("#start-date-time-picker").click()
+    page.get_by_role("button", name="Next Month").click()
+    page.locator(f'[data-day="{later.month}/{later.day}/{later.year}"]').click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    picture(page, "prefect-form")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("Spring sale, for later").first).to_be_visible()
+
+    page.goto(f"{stack.urls['prefect']}/v2/deployments/deployment/{deployment}?tab=Upcoming")
+    expect(page.get_by_text("Spring sale, for later").first).to_be_visible()
+    found = prefect.post(
+        "flow_runs/filter", {"flow_runs": {"name": {"any_": ["Spring sale, for later"]}}}
+    ).json()
+    assert [run["state_type"] for run in found] == ["SCHEDULED"]
+    assert found[0]["expected_start_time"].startswith(f"{later:%Y-%m-%d}")
+    assert found[0]["parameters"] == {
+        "tenant": spring.slug,
+        "campaign_id": spring.campaign_id,
+        "template": "",
+        "audience": "",
+        "name": "",
+        "subject": "",
+        "mode": "live",
+        "start": None,
+        "approval": "ask",
+    }
+    assert not spring.accepted
+
+
+def test_an_operator_reads_the_log_and_the_report_of_a_finished_run(
+    stack: Stack, prefect: PrefectApi, cast: Casting, page: Page
+) -> None:
+    spring = cast(people=300, warm=False, slug="globex")
+    run_id = prefect.start("send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id)
+    prefect.completed(run_id)
+
+    page.set_viewport_size({"width": 1280, "height": 1250})
+    page.goto(f"{stack.urls['prefect']}/v2/runs/flow-run/{run_id}")
+    expect(page.get_by_text(f"{spring.slug} · Spring sale · 200 of 270").first).to_be_visible()
+    number = spring.campaign_id
+    expect(page.get_by_text(f"Campaign {number} may start: 270 of 300 people will get it")).to_be_visible()
+    expect(page.get_by_text("skipped: 30 suppressed").first).to_be_visible()
+    picture(page, "prefect-run")
+
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text(f"campaign-{number}-report").first.click()
+    # Of all reports of this campaign, the newest.
+    page.locator("a[href*='/artifacts/artifact/']").first.click()
+    expect(page.get_by_role("heading", name=f"{spring.slug} · Spring sale").last).to_be_visible()
+    expect(page.get_by_role("row", name="sent 200 66.7%")).to_be_visible()
+    expect(page.get_by_role("row", name="waiting 70 23.3%")).to_be_visible()
+    expect(page.get_by_test_id("markdown-display")).to_contain_text("what binds it is the warm-up allowance")
+    picture(page, "prefect-report")
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page for the documentation, when somebody wants new ones."""
+    if folder := os.environ.get("POSTHOUSE_SCREENSHOTS"):
+        page.wait_for_timeout(5 * SECONDS)  # Prefect draws the picture of a run late
+        page.screenshot(path=Path(folder) / f"{name}.png")
