@@ -76,12 +76,12 @@ def local_now(session: Session, *, tenant_id: int) -> datetime:
     return now
 
 
-def open_day(session: Session, *, tenant_id: int, sending_domain_id: int) -> None:
-    """Make today's allowance from the domain's rung, if the domain is not warm and there is none yet."""
+def open_day(session: Session, *, tenant_id: int, sending_domain_id: int) -> bool:
+    """Make today's allowance from the domain's rung if there is none yet; return False when the domain is warm."""
     rung = rung_of(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id)
     allowance = warmup.allowance(rung)
     if allowance is None:
-        return
+        return False
     run(
         session,
         """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule)
@@ -94,6 +94,7 @@ def open_day(session: Session, *, tenant_id: int, sending_domain_id: int) -> Non
         allowance=allowance,
         undecided=UNDECIDED,
     )
+    return True
 
 
 def left_today(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:

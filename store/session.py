@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from psycopg.errors import UndefinedColumn, UndefinedTable
@@ -97,9 +98,13 @@ class Database:
 
 def run(session: Session, statement: str, **values: object) -> CursorResult[Any]:
     """Execute one SQL statement with named parameters; lists become PostgreSQL arrays."""
-    result = session.connection().execute(text(statement), values)
+    result = session.connection().execute(_parsed(statement), values)
     assert isinstance(result, CursorResult)
     return result
+
+
+# Finding the parameters of a statement costs 20 us, a fifth of what a small one costs us altogether.
+_parsed = lru_cache(maxsize=512)(text)
 
 
 def rows(session: Session, statement: str, **values: object) -> Sequence[Row]:

@@ -220,8 +220,7 @@ class Sender:
     def _take(self, session: Session, day: date, wanted: int) -> int:
         """Take tokens of the day's allowance; the first intent of a new day opens it."""
         taken = sending_domains.take(session, **self._domain, day=day, wanted=wanted)
-        if taken is None:
-            sending_domains.open_day(session, **self._domain)
+        if taken is None and sending_domains.open_day(session, **self._domain):
             taken = sending_domains.take(session, **self._domain, day=day, wanted=wanted)
         if wanted and taken == 0:
             raise _Stop(Ending.ALLOWANCE)
