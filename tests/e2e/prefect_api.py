@@ -1,6 +1,7 @@
 """Prefect as a program sees it from outside: plain HTTP, and none of Prefect's own code."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -72,3 +73,11 @@ class PrefectApi:
         """What the run has left, by key."""
         answer = self.post("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}})
         return {entry["key"]: entry["data"] for entry in answer.raise_for_status().json() if entry["key"]}
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.2)

@@ -4,7 +4,7 @@ import json
 import re
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
@@ -13,7 +13,7 @@ import pytest
 from cli.stack import Stack
 from store import tenants
 from tests.e2e.conftest import Cast, Casting
-from tests.e2e.prefect_api import PrefectApi
+from tests.e2e.prefect_api import PrefectApi, wait_for
 
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
@@ -207,11 +207,3 @@ def slowed_down(stack: Stack, slug: str) -> Iterator[None]:
     urllib.request.urlopen(urllib.request.Request(url, json.dumps(rule).encode())).close()
     yield
     urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.2)

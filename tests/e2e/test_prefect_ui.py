@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from cli.stack import Stack
 from tests.e2e.conftest import Casting
-from tests.e2e.prefect_api import PrefectApi
+from tests.e2e.prefect_api import PrefectApi, wait_for
 from tests.plugins.skips import CHROMIUM
 
 
@@ -95,6 +95,11 @@ def test_an_operator_reads_the_log_and_the_report_of_a_finished_run(
     spring = cast(people=300, warm=False, slug="globex")
     run_id = prefect.start("send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id)
     prefect.completed(run_id)
+    recorded = {
+        "flow_runs": {"id": {"any_": [run_id]}},
+        "task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+    }
+    wait_for(lambda: prefect.post("task_runs/count", recorded).json() >= 5)  # they are recorded in batches
 
     page.set_viewport_size({"width": 1280, "height": 1250})
     page.goto(f"{stack.urls['prefect']}/v2/runs/flow-run/{run_id}")
