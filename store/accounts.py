@@ -3,7 +3,6 @@
 The account belongs to all tenants, so these functions take a region where others take a tenant.
 """
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -103,7 +102,8 @@ def _store(session: Session, region: str, account: Account) -> None:
         """UPDATE ses_account SET send_rate = :send_rate, sent_last_24_hours = :sent_last_24_hours,
                due_at = :due_at, slowed_at = :slowed_at WHERE region = :region""",
         region=region,
-        **{
-            name: asdict(account)[name] for name in ("send_rate", "sent_last_24_hours", "due_at", "slowed_at")
-        },
+        send_rate=account.send_rate,
+        sent_last_24_hours=account.sent_last_24_hours,
+        due_at=account.due_at,
+        slowed_at=account.slowed_at,
     )
