@@ -1,0 +1,137 @@
+"""What the ledger costs a message: claim, intent with attempt, record, by the real sender without a network.
+
+The sender is the real one, and so are its transactions. Only SES is replaced, by one that accepts at once; what
+rendering and calling cost our side is told apart and left out, of the server everything is counted.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.measuring import Cost, Goal, Meter, Result
+from benchmarks.timed import TimedSender, send_all
+from benchmarks.world import REGION, World, a_world
+from core.message import Message
+from tasks import campaigns
+from tasks.resources import Resources
+
+
+SIZE = 200_000
+WINDOWS = (48, 12, 100)  # the first is the default; the others send a tenth of the messages each
+STRETCHES = 20
+LEDGER = ("claim", "intent", "record")
+MS_PER_MESSAGE = 0.10
+LAST_TO_FIRST = 1.15
+
+
+class AcceptingSes:
+    """Accepts everything at once."""
+
+    region = REGION
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+
+    def send(self, _message: Message, *, deadline: float) -> str:
+        # As long as an id of SES's own.
+        return f"0100019af3c4d2e1-{int(deadline):08}-{next(self._numbers):012}-1234-5678-000000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What a number of messages cost, in ms of CPU for each."""
+
+    messages: int
+    client: float
+    server: float
+
+    @property
+    def total(self) -> float:
+        """Return both sides."""
+        return self.client + self.server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How far a sender was, and what it and the server had spent until then."""
+
+    messages: int
+    client: float
+    cost: Cost
+
+
+class Odometer:
+    """Cuts a run into stretches of about equally many messages; the first window, which opens connections, is in none."""
+
+    def __init__(self, meter: Meter, every: int) -> None:
+        self._meter, self._every = meter, every
+        self._last: Mark | None = None
+        self.stretches: list[Stretch] = []
+
+    def __call__(self, sender: TimedSender) -> None:
+        """Note how far the sender is; a window that crosses a mark ends a stretch."""
+        if self._last and sender.messages - self._last.messages < self._every:
+            return
+        mark = Mark(messages=sender.messages, client=sender.spent_on(LEDGER), cost=self._meter.read())
+        if self._last:
+            self.stretches.append(self._between(self._last, mark))
+        self._last = mark
+
+    @staticmethod
+    def _between(earlier: Mark, later: Mark) -> Stretch:
+        messages, server = later.messages - earlier.messages, later.cost - earlier.cost
+        return Stretch(
+            messages=messages,
+            client=(later.client - earlier.client) / messages * 1000,
+            server=(server.backends + server.background) / messages * 1000,
+        )
+
+
+def measure(size: int = SIZE) -> Result:
+    """Send `size` messages with each window."""
+    goals: list[Goal] = []
+    figures: dict[str, Any] = {"messages": size}
+    for window in WINDOWS:
+        with a_world(window_size=window) as world:
+            usual = window == WINDOWS[0]
+            stretches = _drive(world, size if usual else size // 10)
+            figures[f"window_{window}"] = _summary(stretches)
+            if usual:
+                first, last = stretches[0].total, stretches[-1].total
+                figures["stretches_ms"] = [round(stretch.total, 4) for stretch in stretches]
+                goals.append(_goal(f"ledger, last twentieth of {size:,} to first", last / first, LAST_TO_FIRST, "x"))
+            mean = figures[f"window_{window}"]["ms_per_message"]
+            goals.append(_goal(f"ledger, windows of {window}", mean, MS_PER_MESSAGE, "ms a message"))
+    return Result(goals=goals, figures=figures)
+
+
+def _drive(world: World, size: int) -> list[Stretch]:
+    # What a `cached_property` has made stands in the instance's own dictionary; this makes it beforehand.
+    vars(world.resources)["ses"] = AcceptingSes()
+    world.account(max_send_rate=1e9)
+    campaign_id = world.campaign(world.contacts(size))
+    campaigns.plan(world.resources, campaign_id)
+    world.settle()
+    odometer = Odometer(world.meter, max(size // STRETCHES, 1))
+    send_all(world.resources, campaign_id, on_messages=odometer)
+    _check(world.resources, campaign_id, size)
+    return odometer.stretches
+
+
+def _check(resources: Resources, campaign_id: int, size: int) -> None:
+    assert campaigns.status_of(resources, campaign_id).sent == size
+
+
+def _summary(stretches: list[Stretch]) -> dict[str, float]:
+    messages = sum(stretch.messages for stretch in stretches)
+    client = sum(stretch.client * stretch.messages for stretch in stretches) / messages
+    server = sum(stretch.server * stretch.messages for stretch in stretches) / messages
+    return {
+        "ms_per_message": round(client + server, 4),
+        "client_ms": round(client, 4),
+        "server_ms": round(server, 4),
+    }
+
+
+def _goal(what: str, value: float, limit: float, unit: str) -> Goal:
+    return Goal(what=what, value=round(value, 3), bound="at most", limit=limit, unit=unit)
