@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, pairs, progress, stderr, stdout
-from core.campaigns import Status
+from core.campaigns import FINAL, Status
 from core.deliveries import Policy
 from core.errors import InputError
 from core.runs import Ending, Tally
@@ -103,7 +103,9 @@ def send(
 ) -> None:
     """Send until the campaign is done, paused or out of today's allowance; answer its status."""
     with errors_as_answers(as_json=as_json):
-        if via_prefect:
+        if steps.status_of(resources(), campaign_id).state in FINAL:
+            stderr.print(f"campaign {campaign_id} has ended; there is nothing to send", highlight=False)
+        elif via_prefect:
             _send_via_prefect(campaign_id)
         else:
             _send_here(campaign_id)

@@ -54,7 +54,7 @@ def _show(document: dict[str, Any]) -> None:
                 day["provider"],
                 day["allowance"],
                 day["used"],
-                day["evidence"].get("why", day["rule"]),
+                day["evidence"].get("why", "The day began on the rung of the day before."),
             )
             for day in domain["days"]
         ]

@@ -25,7 +25,7 @@ def _show(document: dict[str, Any]) -> None:
     stdout.print(document["summary"])
     for suppression in document["suppressions"]:
         stdout.print(
-            f"  suppressed: {suppression['reason']} ({suppression['source']}), {suppression['created_at']}"
+            f"  suppressed: {suppression['reason']} ({suppression['source']}) since {suppression['created_at']:%Y-%m-%d %H:%M}"
         )
     for rejection in document["imports"]:
         stdout.print(
@@ -35,6 +35,6 @@ def _show(document: dict[str, Any]) -> None:
         stdout.print(
             f"campaign {delivery['campaign_id']} {delivery['campaign']}: {delivery['state']}. {delivery['why']}"
         )
-        lines = [(step["at"], step["what"]) for step in delivery["timeline"]]
+        lines = [(f"{step['at']:%Y-%m-%d %H:%M:%S}", step["what"]) for step in delivery["timeline"]]
         if lines:
             stdout.print(listing(("at", "what"), lines))

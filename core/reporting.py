@@ -13,11 +13,11 @@ _WORDS: dict[str, str] = {
     Fact.SENT: "confirmed by a Send event",
     Fact.DELIVERY: "delivered",
     Fact.DELAY: "delayed",
-    Fact.BOUNCE_PERMANENT: "hard bounces",
-    Fact.BOUNCE_TRANSIENT: "soft bounces",
+    Fact.BOUNCE_PERMANENT: "hard bounce",
+    Fact.BOUNCE_TRANSIENT: "soft bounce",
     Fact.BOUNCE_BLOCK: "blocked by the receiver's policy",
     Fact.BOUNCE_CONTENT: "refused for their content",
-    Fact.COMPLAINT: "complaints",
+    Fact.COMPLAINT: "complaint",
     Fact.OPEN: "opened by a person",
     Fact.CLICK: "clicked by a person",
     Fact.OPEN_MACHINE: "opened by a machine",
@@ -52,7 +52,7 @@ def report(
     lines += _table(("People", "Count", "Share"), _shares(_people(status), status.audience))
     lines += ["", "## What SES has reported so far", ""]
     if events:
-        told = [(_in_words(fact), count) for fact, count in events.items()]
+        told = [(fact_in_words(fact), count) for fact, count in events.items()]
         lines += _table(("Event", "Messages", "Share of sent"), _shares(told, status.sent))
     else:
         lines += ["Nothing yet: events arrive within minutes, opens and complaints within days."]
@@ -140,7 +140,8 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _in_words(fact: str) -> str:
+def fact_in_words(fact: str) -> str:
+    """Return what SES reported as a person says it."""
     return _WORDS.get(fact, fact.replace("_", " "))
 
 
@@ -186,7 +187,7 @@ def why(*, state: str, skip_reason: str | None, outcome_code: str | None, facts:
     if state == State.FAILED:
         return f"SES refused it for good ({outcome_code})." if outcome_code else "It could not be sent."
     if state == State.SENT:
-        told = [_in_words(fact) for fact in facts if fact != Fact.SENT]
+        told = [fact_in_words(fact) for fact in facts if fact != Fact.SENT]
         return f"SES accepted it; reported since: {', '.join(told)}." if told else "SES accepted it."
     return _STANDING[State(state)]
 

@@ -40,7 +40,7 @@ def drain_chunk() -> DrainReport:
 @task(name="Settle leases and doubt", **RETRIED)
 def settle() -> dict[str, int]:
     """End what dead workers left behind, for every tenant."""
-    total = {"freed": 0, "in_doubt": 0, "unconfirmed": 0, "done": 0}
+    total = {"freed": 0, "in_doubt": 0, "again": 0, "unconfirmed": 0, "done": 0}
     for tenant_id, _ in tenants.everyone(resources()):
         settled = campaigns.settle(resources(), tenant_id=tenant_id)
         total = {name: total[name] + settled[name] for name in total}

@@ -298,6 +298,26 @@ def reap(session: Session, *, tenant_id: int) -> tuple[int, int]:
     return reaped["freed"], reaped["doubtful"]
 
 
+def send_again(session: Session, *, tenant_id: int, after: timedelta) -> int:
+    """Let doubt wait for another call, in the campaigns whose policy is `at_least_once`; return how many deliveries.
+
+    Args:
+        session: The caller's transaction.
+        tenant_id: Whose campaigns.
+        after: The guard: an older request can no longer be accepted, because its signature has expired.
+    """
+    return count(
+        session,
+        """UPDATE delivery d SET state = 'pending', lease_until = NULL, not_before = NULL
+           FROM campaign c
+           WHERE d.tenant_id = :tenant_id AND d.state = 'in_doubt' AND d.submitted_at < clock_timestamp() - :after
+             AND c.tenant_id = d.tenant_id AND c.id = d.campaign_id AND c.policy = 'at_least_once'
+             AND c.state = 'sending'""",
+        tenant_id=tenant_id,
+        after=after,
+    )
+
+
 def give_up(session: Session, *, tenant_id: int, after: timedelta) -> int:
     """End doubt that no evidence settled in time as `unconfirmed`; return how many deliveries."""
     return count(

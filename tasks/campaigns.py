@@ -20,6 +20,9 @@ from tasks.preflight import Preflight
 from tasks.resources import Resources
 
 
+# AWS refuses a request whose signature is older than five minutes ("Signature Version 4"); with as much again for
+# clocks, and then twice that, no call of an older attempt can still be accepted.
+GUARD: Final = timedelta(minutes=20)
 DOUBT_WINDOW: Final = timedelta(hours=24)  # then doubt that no evidence settled is called `unconfirmed`
 
 
@@ -212,12 +215,13 @@ def settle(resources: Resources, *, tenant_id: int) -> dict[str, int]:
     """End leases that are over and doubt that is too old, and close the campaigns that have nothing open."""
     with resources.database.begin() as session:
         freed, doubtful = deliveries.reap(session, tenant_id=tenant_id)
+        again = deliveries.send_again(session, tenant_id=tenant_id, after=GUARD)
         unconfirmed = deliveries.give_up(session, tenant_id=tenant_id, after=DOUBT_WINDOW)
         done = sum(
             campaigns.finish(session, tenant_id=tenant_id, campaign_id=campaign_id)
             for campaign_id in campaigns.open_ones(session, tenant_id=tenant_id)
         )
-    return {"freed": freed, "in_doubt": doubtful, "unconfirmed": unconfirmed, "done": done}
+    return {"freed": freed, "in_doubt": doubtful, "again": again, "unconfirmed": unconfirmed, "done": done}
 
 
 def note_approval(resources: Resources, campaign_id: int, *, approver: str, approved: bool) -> None:

@@ -74,7 +74,7 @@ def test_a_report_has_people_events_and_the_end() -> None:
 | Event | Messages | Share of sent |
 | --- | ---: | ---: |
 | confirmed by a Send event | 9,850 | 100.0% |
-| hard bounces | 12 | 0.1% |
+| hard bounce | 12 | 0.1% |
 | something new | 1 | 0.0% |
 
 ## When it will be done

@@ -368,11 +368,31 @@ def test_a_run_ends_in_a_sentence(status: Status, tally: Tally, outlook: Forecas
 def test_settling_frees_the_dead_and_closes_what_has_ended(resources: Resources) -> None:
     scene = a_planned_scene(resources)
     end(resources, scene, "in_doubt", 3)
-    nothing = {"freed": 0, "in_doubt": 0, "unconfirmed": 0, "done": 0}
+    nothing = {"freed": 0, "in_doubt": 0, "again": 0, "unconfirmed": 0, "done": 0}
     assert campaigns.settle(resources, tenant_id=scene.tenant_id) == nothing
     pass_time(resources.database, timedelta(hours=25))
     assert campaigns.settle(resources, tenant_id=scene.tenant_id) == nothing | {"unconfirmed": 3, "done": 1}
     assert state_of(resources.database, scene)[0] == "done"
+
+
+@pytest.mark.parametrize(
+    ("policy", "minutes", "again"),
+    [
+        pytest.param("at_least_once", 21, 3, id="past the guard it is sent again"),
+        pytest.param("at_least_once", 19, 0, id="before the guard the first call may still be accepted"),
+        pytest.param("evidence", 21, 0, id="without evidence it is not"),
+        pytest.param("at_most_once", 21, 0, id="it never is"),
+    ],
+)
+def test_the_policy_decides_whether_doubt_is_called_again(
+    resources: Resources, policy: str, minutes: int, again: int
+) -> None:
+    scene = a_planned_scene(resources)
+    end(resources, scene, "in_doubt", 3)
+    with resources.database.begin() as session:
+        run(session, "UPDATE campaign SET policy = :policy", policy=policy)
+    pass_time(resources.database, timedelta(minutes=minutes))
+    assert campaigns.settle(resources, tenant_id=scene.tenant_id)["again"] == again
 
 
 def test_dispatch_settles_every_tenant_and_takes_up_what_can_go_on(resources: Resources) -> None:

@@ -68,9 +68,9 @@ def test_a_sent_message_has_a_timeline(resources: Resources) -> None:
         "planned",
         "called, attempt 1",
         "sent, known by api",
-        "sent",
-        "delivery",
-        "open",
+        "confirmed by a Send event",
+        "delivered",
+        "opened by a person",
     ]
     moments = [step["at"] for step in delivery["timeline"]]
     assert moments == sorted(moments)
@@ -86,8 +86,8 @@ def test_a_bounced_message_says_what_ses_reported_and_what_follows(resources: Re
     assert answer["summary"] == "1 contact with this address, suppressed (hard_bounce), 1 campaign."
     assert [row["reason"] for row in answer["suppressions"]] == ["hard_bounce"]
     (delivery,) = answer["deliveries"]
-    assert delivery["why"] == "SES accepted it; reported since: hard bounces."
-    assert delivery["timeline"][-1]["what"] == "bounce permanent"
+    assert delivery["why"] == "SES accepted it; reported since: hard bounce."
+    assert delivery["timeline"][-1]["what"] == "hard bounce"
 
 
 def test_a_suppressed_person_is_told_the_reason(resources: Resources) -> None:
