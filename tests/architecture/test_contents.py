@@ -25,7 +25,10 @@ def our_files() -> list[Path]:
 def speaking_of(pattern: str) -> list[str]:
     found = []
     for path in our_files():
-        text = path.read_bytes().decode("utf-8", errors="ignore")
+        raw = path.read_bytes()
+        if b"\0" in raw:
+            continue  # a picture, not a text
+        text = raw.decode("utf-8")
         found += [
             f"{path.relative_to(PROJECT)}:{text.count(chr(10), 0, match.start()) + 1}: {match.group()}"
             for match in re.finditer(pattern, text)

@@ -523,6 +523,38 @@ def test_doubt_is_given_up_only_after_its_time(session: Session, scene: Scene) -
     )
 
 
+@pytest.mark.parametrize(
+    ("policy", "state", "minutes", "again"),
+    [
+        pytest.param("at_least_once", "sending", 21, 1, id="the old call is dead"),
+        pytest.param("at_least_once", "sending", 19, 0, id="it may still be accepted"),
+        pytest.param("at_least_once", "paused", 21, 0, id="the campaign is paused"),
+        pytest.param("at_least_once", "cancelled", 21, 0, id="the campaign is cancelled"),
+        pytest.param("evidence", "sending", 21, 0, id="only evidence may settle it"),
+        pytest.param("at_most_once", "sending", 21, 0, id="never again"),
+    ],
+)
+def test_doubt_is_called_again_only_where_that_is_the_policy(
+    session: Session, scene: Scene, policy: str, state: str, minutes: int, again: int
+) -> None:
+    attempt = begun(session, scene)
+    record(session, scene, Outcome(attempt, Move.LOST, "ReadTimeoutError"))
+    run(session, "UPDATE campaign SET policy = :policy, state = :state", policy=policy, state=state)
+    age(session, submitted_at=timedelta(minutes=minutes))
+    guard = timedelta(minutes=20)
+    assert deliveries.send_again(session, tenant_id=scene.tenant_id, after=guard) == again
+    assert row_of(session, attempt.delivery_id)["state"] == ("pending" if again else "in_doubt")
+
+
+def test_the_late_answer_of_the_old_call_stops_the_new_one(session: Session, scene: Scene) -> None:
+    attempt = begun(session, scene)
+    record(session, scene, Outcome(attempt, Move.LOST, "ReadTimeoutError"))
+    run(session, "UPDATE campaign SET policy = 'at_least_once'")
+    deliveries.send_again(session, tenant_id=scene.tenant_id, after=timedelta(0))
+    accept(session, scene, attempt)
+    assert row_of(session, attempt.delivery_id)["state"] == "sent"
+
+
 def test_cancelling_skips_who_waits_and_leaves_calls_and_doubt_to_be_settled(
     session: Session, scene: Scene
 ) -> None:

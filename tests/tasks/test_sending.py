@@ -499,6 +499,7 @@ def test_a_lost_answer_is_never_called_again(stage: Stage) -> None:
     assert steps.settle(stage.resources(), tenant_id=scene.tenant_id) == {
         "freed": 0,
         "in_doubt": 0,
+        "again": 0,
         "unconfirmed": 2,
         "done": 1,
     }
@@ -506,6 +507,23 @@ def test_a_lost_answer_is_never_called_again(stage: Stage) -> None:
     assert stage.states(scene) == {"sent": 18, "unconfirmed": 2}
     assert stage.called_twice() == []
     assert len(stage.ses.calls) == 20
+
+
+def test_a_notice_that_must_arrive_is_called_again_once_the_old_call_is_dead(stage: Stage) -> None:
+    """Policy `at_least_once`: a duplicate is the lesser evil. The new call takes a new token of the allowance."""
+    scene = stage.set(5, lambda _message, number: lost() if number == 2 else f"fake-{number}", rung=0)
+    with stage.database.begin() as session:
+        run(session, "UPDATE campaign SET policy = 'at_least_once'")
+    stage.send(scene)
+    pass_time(stage.database, timedelta(minutes=19))
+    assert steps.settle(stage.resources(), tenant_id=scene.tenant_id)["again"] == 0
+    pass_time(stage.database, timedelta(minutes=2))
+    assert steps.settle(stage.resources(), tenant_id=scene.tenant_id)["again"] == 1
+    assert stage.send(scene).accepted == 1
+    assert stage.states(scene) == {"sent": 5}
+    assert len(stage.called_twice()) == 1
+    with stage.database.begin() as session:
+        assert allowance(session, scene) == (200, 6)
 
 
 def test_what_was_learnt_of_a_call_stands_at_its_attempt(stage: Stage) -> None:
