@@ -38,9 +38,12 @@ def slices(session: Session, *, tenant_id: int, audience_id: int) -> Iterator[tu
 _SUPPRESSED_AS = " ".join(f"WHEN '{reason}' THEN '{skip}'" for reason, skip in SKIP_REASONS.items())
 _STRENGTH = " ".join(f"WHEN '{reason}' THEN {rank}" for rank, reason in enumerate(SKIP_REASONS))
 
+# What is planned already is looked up by the ids that stand in each row of `judged`, which is `MATERIALIZED`. Given them
+# as constants, the planner expects next to nothing of a campaign that its statistics do not know, and compares
+# everybody of the second slice with every exclusion of the first.
 _JUDGED = f"""
 WITH candidate AS (
-    SELECT c.id, c.recipient_key, c.state,
+    SELECT c.tenant_id, c.id, c.recipient_key, c.state,
            row_number() OVER (PARTITION BY c.recipient_key ORDER BY c.state = 'retired', c.id) AS nth
     FROM audience_member m
     JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
@@ -53,8 +56,8 @@ WITH candidate AS (
       AND (expires_at IS NULL OR expires_at > now())
       AND recipient_key >= :key_from AND recipient_key < :key_below
     ORDER BY recipient_key, CASE reason {_STRENGTH} END
-), judged AS (
-    SELECT candidate.id, candidate.recipient_key,
+), judged AS MATERIALIZED (
+    SELECT candidate.tenant_id, CAST(:campaign_id AS bigint) AS campaign_id, candidate.id, candidate.recipient_key,
            CASE WHEN suppressed.reason IS NOT NULL THEN suppressed.reason
                 WHEN candidate.state = 'retired' THEN 'retired'
                 WHEN candidate.nth > 1 THEN 'duplicate' END AS reason
@@ -78,15 +81,15 @@ def plan_slice(
             INSERT INTO campaign_exclusion (tenant_id, campaign_id, contact_id, reason)
             SELECT :tenant_id, :campaign_id, j.id, j.reason FROM judged j
             WHERE j.reason IS NOT NULL AND NOT EXISTS (
-                SELECT FROM delivery d WHERE d.tenant_id = :tenant_id AND d.campaign_id = :campaign_id
+                SELECT FROM delivery d WHERE d.tenant_id = j.tenant_id AND d.campaign_id = j.campaign_id
                     AND d.recipient_key = j.recipient_key AND d.contact_id = j.id)
             ON CONFLICT DO NOTHING
         )
         INSERT INTO delivery (tenant_id, campaign_id, contact_id, recipient_key)
         SELECT :tenant_id, :campaign_id, j.id, j.recipient_key FROM judged j
         WHERE j.reason IS NULL AND NOT EXISTS (
-            SELECT FROM campaign_exclusion e WHERE e.tenant_id = :tenant_id
-                AND e.campaign_id = :campaign_id AND e.contact_id = j.id)
+            SELECT FROM campaign_exclusion e WHERE e.tenant_id = j.tenant_id
+                AND e.campaign_id = j.campaign_id AND e.contact_id = j.id)
         ORDER BY j.recipient_key
         ON CONFLICT DO NOTHING""",  # noqa: S608  # see above
         tenant_id=tenant_id,
@@ -120,6 +123,7 @@ def preview(session: Session, *, tenant_id: int, audience_id: int) -> dict[str |
         session,
         f"{_JUDGED} SELECT reason, count(*) AS people FROM judged GROUP BY reason",  # noqa: S608  # see above
         tenant_id=tenant_id,
+        campaign_id=None,
         audience_id=audience_id,
         key_from="0",
         key_below="g",
