@@ -21,6 +21,7 @@ The question is: *is the message known not to have been sent?* What may follow a
     │   │   ├── ThrottledError                  over the sending rate: slow down
     │   │   ├── QuotaExhaustedError             over the 24-hour quota: stop until it rolls off
     │   │   ├── UnreachableError                no connection was made
+    │   │   ├── ClockSkewError                  our clock is off: every call would be refused
     │   │   ├── LeaseLostError                  our own deadline passed before the call left
     │   │   └── SendingPausedError              account, tenant or configuration refused: stop, tell a person
     │   ├── MessageRejectedError            known not sent, and never will be: this message's own fault
@@ -188,6 +189,12 @@ class UnreachableError(NotSentError):
     """No connection was made (refused, DNS, connect timeout), so no byte of the message left."""
 
     default_code = "ses_unreachable"
+
+
+class ClockSkewError(NotSentError):
+    """AWS refused the signature as too old or too new: this machine's clock is wrong, or the process was paused."""
+
+    default_code = "clock_skew"
 
 
 class LeaseLostError(NotSentError):

@@ -18,6 +18,7 @@ from typing import Final
 
 from core.deliveries import Move
 from core.errors import (
+    ClockSkewError,
     MessageRejectedError,
     NotSentError,
     QuotaExhaustedError,
@@ -29,6 +30,7 @@ from core.errors import (
 
 
 QUOTA_PAUSE_SECONDS: Final = 600.0
+CLOCK_PAUSE_SECONDS: Final = 60.0  # time for NTP, or for a person who reads the reason
 # How long the account rests after the n-th window in a row to which nobody answered the door.
 UNREACHABLE_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 THROTTLED_RETRY_SECONDS: Final = (1.0, 10.0)
@@ -87,6 +89,8 @@ def reaction(errors: Sequence[SendingError], *, any_accepted: bool, windows_unre
             return Reaction(pause_campaign=f"{error.error_code or error.code}: {error.message}")
     if any(isinstance(error, QuotaExhaustedError) for error in errors):
         return Reaction(block_seconds=QUOTA_PAUSE_SECONDS, block_reason="quota")
+    if not any_accepted and any(isinstance(error, ClockSkewError) for error in errors):
+        return Reaction(block_seconds=CLOCK_PAUSE_SECONDS, block_reason="clock_skew")
     if not any_accepted and any(isinstance(error, UnreachableError) for error in errors):
         pause = UNREACHABLE_PAUSES[min(windows_unreachable, len(UNREACHABLE_PAUSES) - 1)]
         return Reaction(block_seconds=pause, block_reason="ses_unreachable")

@@ -23,9 +23,9 @@ from botocore import exceptions as boto
 from botocore.config import Config
 
 from core.errors import (
+    ClockSkewError,
     LeaseLostError,
     MessageRejectedError,
-    NotSentError,
     OutcomeUnknownError,
     QuotaExhaustedError,
     SendingError,
@@ -240,4 +240,4 @@ def _kind(code: str, text: str, status: int, request_id: str) -> type[SendingErr
         return SendingPausedError if _UNVERIFIED in text else MessageRejectedError
     if code in PAUSED:
         return SendingPausedError
-    return NotSentError if code in STALE else OutcomeUnknownError
+    return ClockSkewError if code in STALE else OutcomeUnknownError

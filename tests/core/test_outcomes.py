@@ -45,6 +45,7 @@ def test_throttled_messages_come_back_over_ten_seconds(jitter: float, seconds: f
 THROTTLED = errors.ThrottledError("Maximum sending rate exceeded.")
 QUOTA = errors.QuotaExhaustedError("Daily message quota exceeded.")
 UNREACHABLE = errors.UnreachableError("no connection to SES")
+SKEWED = errors.ClockSkewError("Signature expired", error_code="InvalidSignatureException", http_status=403)
 PAUSED = errors.SendingPausedError("Sending paused for this account.", error_code="SendingPausedException")
 REJECTED = errors.MessageRejectedError("Address blacklisted")
 LOST = errors.OutcomeUnknownError("lost")
@@ -64,6 +65,10 @@ REACTIONS = [
     pytest.param(
         [UNREACHABLE], False, 99, Reaction(block_seconds=60.0, block_reason="ses_unreachable"), id="for long"
     ),
+    pytest.param(
+        [SKEWED], False, 0, Reaction(block_seconds=60.0, block_reason="clock_skew"), id="F19: our clock is off"
+    ),
+    pytest.param([SKEWED], True, 0, Reaction(), id="one process was paused, the clock is right"),
     pytest.param(
         [THROTTLED, QUOTA, PAUSED], True, 0,
         Reaction(pause_campaign="SendingPausedException: Sending paused for this account."),

@@ -158,8 +158,8 @@ UNMODELLED = [
     ),
     pytest.param(an_answer("AccessDeniedException", status=403), errors.SendingPausedError, id="no permission"),
     pytest.param(an_answer("ExpiredTokenException", status=403), errors.SendingPausedError, id="old credentials"),
-    pytest.param(an_answer("InvalidSignatureException", status=403), errors.NotSentError, id="F19: clock is off"),
-    pytest.param(an_answer("RequestExpired", status=400), errors.NotSentError, id="F18: the worker was paused"),
+    pytest.param(an_answer("InvalidSignatureException", status=403), errors.ClockSkewError, id="F19: clock is off"),
+    pytest.param(an_answer("RequestExpired", status=400), errors.ClockSkewError, id="F18: the worker was paused"),
     pytest.param(an_answer("413", status=413, request_id=""), errors.OutcomeUnknownError, id="a proxy's 413"),
     pytest.param(
         an_answer("MessageRejected", request_id=""), errors.OutcomeUnknownError, id="refused, but not by Amazon"
