@@ -92,7 +92,12 @@ class EmbeddedPostgres:
         if descriptor is not None:
             os.close(descriptor)
         with locked(self.folder / "lifecycle", fcntl.LOCK_EX):
-            postgres_guard.stop_if_unused(self.folder)
+            if not postgres_guard.stop_if_unused(self.folder):
+                # Others use it, or the guard had its lock on `users` just then. While `lifecycle` is ours it can
+                # have that only once, so after waiting for it (a shared lock waits for nobody else) this is final.
+                with locked(self.folder / "users", fcntl.LOCK_SH):
+                    pass
+                postgres_guard.stop_if_unused(self.folder)
 
 
 # The open `users` file of each server that this process uses; closing it gives the lock back.

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,10 +42,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def state_dir(tmp_path: Path, cluster: Path) -> Path:
+def state_dir(tmp_path: Path, cluster: Path) -> Iterator[Path]:
     """A state folder of this test, in which a server has been and is no more."""
     subprocess.run(["cp", "-a", f"{cluster}/.", tmp_path], check=True)
-    return tmp_path
+    yield tmp_path
+    # pytest would keep the folders of three sessions, and these have 60 MB each.
+    shutil.rmtree(tmp_path / "postgres/data")
 
 
 @pytest.fixture
@@ -142,6 +145,14 @@ def test_starting_it_twice_gives_the_same_server(server: EmbeddedPostgres, state
 
     assert ensure_running(state_dir) == server
     assert server_pid(state_dir) == pid
+
+
+def test_it_has_stopped_when_its_only_user_says_stop(state_dir: Path) -> None:
+    for _ in range(8):
+        running = ensure_running(state_dir, durable=False)
+        running.stop()
+
+        assert not (state_dir / "postgres/data/postmaster.pid").exists()
 
 
 def test_processes_that_start_together_share_one_server(
