@@ -6,12 +6,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psutil
 import pytest
 
 from cli.stack import Stack
 from store import tenants
+from tasks import campaigns
 from tests.e2e.conftest import Cast, Casting
 from tests.e2e.prefect_api import PrefectApi, wait_for
 
@@ -48,6 +50,7 @@ def test_dispatch_carries_on_a_campaign_whose_process_was_killed(
 def runs(prefect: PrefectApi, cast: Casting) -> dict[str, Run]:
     """Runs that need nothing of each other, so that they start together: most of a run's time is its start."""
     sent, warming, rehearsed = cast(people=100), cast(people=300, warm=False), cast(people=100)
+    yes, no = cast(people=20), cast(people=20)
     return {
         "sent": (sent, prefect.start("send-campaign", tenant=sent.slug, campaign_id=sent.campaign_id)),
         "warming": (
@@ -64,6 +67,19 @@ def runs(prefect: PrefectApi, cast: Casting) -> dict[str, Run]:
             rehearsed,
             prefect.start("send-campaign", tenant=rehearsed.slug, campaign_id=sent.campaign_id),
         ),
+        "put off": (
+            rehearsed,
+            prefect.start(
+                "send-campaign",
+                tenant=rehearsed.slug,
+                template="announcement",
+                audience="readers",
+                name="Summer sale",
+                start="2035-06-01T09:00:00+02:00",
+            ),
+        ),
+        "yes": (yes, ask(prefect, yes)),
+        "no": (no, ask(prefect, no)),
     }
 
 
@@ -133,6 +149,18 @@ def test_a_dry_run_reports_and_sends_nothing(prefect: PrefectApi, runs: dict[str
     assert spring.status.state == "draft"
 
 
+def test_a_new_campaign_is_made_of_a_template_and_an_audience_and_put_off(
+    prefect: PrefectApi, runs: dict[str, Run]
+) -> None:
+    spring, run_id = runs["put off"]
+    told = re.fullmatch(r"campaign (\d+) starts at 2035-06-01 07:00 UTC", prefect.completed(run_id))
+    assert told
+    made = campaigns.find(spring.resources, tenant_slug=spring.slug, campaign_id=int(told[1]))
+    assert (made.name, made.state) == ("Summer sale", "scheduled")
+    assert made.start_at == datetime(2035, 6, 1, 7, tzinfo=UTC)
+    assert made.origin == f"prefect:{run_id}"
+
+
 def test_another_tenants_campaign_is_not_there(prefect: PrefectApi, runs: dict[str, Run]) -> None:
     """P04 for flows."""
     run = prefect.wait(runs["stranger"][1])
@@ -159,28 +187,27 @@ def test_two_runs_of_one_campaign_at_once_are_harmless(prefect: PrefectApi, cast
 
 
 def test_a_run_that_asks_does_what_the_person_says_and_the_audit_keeps_it(
-    prefect: PrefectApi, cast: Casting
+    prefect: PrefectApi, runs: dict[str, Run]
 ) -> None:
-    asked = {True: cast(people=20), False: cast(people=20)}
-    waiting = {
-        approved: prefect.start(
-            "send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id, approval="ask"
-        )
-        for approved, spring in asked.items()
-    }
-    for approved, run_id in waiting.items():
+    for said in ("yes", "no"):
+        spring, run_id = runs[said]
         assert prefect.wait(run_id, {"PAUSED"})["state_name"] == "Suspended"
-        assert not asked[approved].accepted
-        answer = {"approver": "Ada", "approved": approved}
+        assert not spring.accepted
+        answer = {"approver": "Ada", "approved": said == "yes"}
         prefect.post(f"flow_runs/{run_id}/resume", {"run_input": answer}).raise_for_status()
-    assert prefect.completed(waiting[True]) == "done: 18 sent, 2 skipped, 0 failed"
-    refused = asked[False]
+    (approved, first), (refused, second) = runs["yes"], runs["no"]
+    assert prefect.completed(first) == "done: 18 sent, 2 skipped, 0 failed"
     told = f"campaign {refused.campaign_id} was not approved: nothing was sent"
-    assert prefect.completed(waiting[False]) == told
-    assert asked[True].everybody_once
+    assert prefect.completed(second) == told
+    assert approved.everybody_once
     assert not refused.accepted
-    assert ("Ada", "campaign.approved") in audit(asked[True])
+    assert ("Ada", "campaign.approved") in audit(approved)
     assert ("Ada", "campaign.not_approved") in audit(refused)
+
+
+def ask(prefect: PrefectApi, cast: Cast) -> str:
+    """Start a run that waits for a person."""
+    return prefect.start("send-campaign", tenant=cast.slug, campaign_id=cast.campaign_id, approval="ask")
 
 
 def audit(cast: Cast) -> set[tuple[str, str]]:
