@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.deliveries import TERMINAL, TRANSITIONS, Move, State
-from gateways import ses
+from gateways import ses_errors
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +51,10 @@ def test_every_state_is_explained(page: str) -> None:
 @pytest.mark.parametrize(
     ("codes", "delivery"),
     [
-        pytest.param(ses.THROTTLED | ses.LIMITED, "`pending`, after 1 to 10 s", id="throttled"),
-        pytest.param(ses.PAUSED, "`pending`", id="paused"),
-        pytest.param(ses.REJECTED, "`failed`", id="rejected"),
-        pytest.param(ses.STALE, "`pending`", id="stale"),
+        pytest.param(ses_errors.THROTTLED | ses_errors.LIMITED, "`pending`, after 1 to 10 s", id="throttled"),
+        pytest.param(ses_errors.PAUSED, "`pending`", id="paused"),
+        pytest.param(ses_errors.REJECTED, "`failed`", id="rejected"),
+        pytest.param(ses_errors.STALE, "`pending`", id="stale"),
     ],
 )
 def test_every_code_that_the_gateway_knows_stands_in_the_table(

@@ -18,8 +18,8 @@ from core import errors
 from core.errors import SendingError
 from core.message import Message, tags_for
 from core.rendering import Content
-from gateways import ses as gateway
 from gateways.ses import Quota, Ses
+from gateways.ses_errors import translate
 from tests.simulated import Simulated, a_simulator
 
 
@@ -78,19 +78,19 @@ def test_the_table_names_every_exception_of_botocore() -> None:
 @pytest.mark.parametrize("name", EXCEPTIONS)
 def test_an_exception_of_botocore_is_translated_as_the_table_says(name: str) -> None:
     raised = getattr(boto, name)
-    error = gateway.translate(raised.__new__(raised))
+    error = translate(raised.__new__(raised))
     assert type(error) is EXCEPTIONS[name]
     assert error.error_code == name
 
 
 def test_what_is_no_exception_of_botocore_is_in_doubt() -> None:
-    assert type(gateway.translate(MemoryError())) is errors.OutcomeUnknownError
-    assert type(gateway.translate(OSError())) is errors.OutcomeUnknownError
+    assert type(translate(MemoryError())) is errors.OutcomeUnknownError
+    assert type(translate(OSError())) is errors.OutcomeUnknownError
 
 
 def test_our_own_errors_pass_unchanged() -> None:
     ours = errors.LeaseLostError("late")
-    assert gateway.translate(ours) is ours
+    assert translate(ours) is ours
 
 
 # What SES answers
@@ -129,7 +129,7 @@ def test_no_error_of_the_table_has_left_the_service_model() -> None:
 
 @pytest.mark.parametrize(("code", "expected"), MODELLED.items(), ids=MODELLED)
 def test_a_modelled_error_is_translated_as_the_table_says(code: str, expected: type[SendingError]) -> None:
-    error = gateway.translate(an_answer(code, "what SES says"))
+    error = translate(an_answer(code, "what SES says"))
     assert type(error) is expected
     assert (error.message, error.error_code, error.http_status, error.request_id) == (
         "what SES says",
@@ -179,11 +179,11 @@ UNMODELLED = [
 def test_only_a_refusal_that_amazon_itself_signed_is_not_in_doubt(
     answer: ClientError, expected: type[SendingError]
 ) -> None:
-    assert type(gateway.translate(answer)) is expected
+    assert type(translate(answer)) is expected
 
 
 def test_an_answer_without_metadata_is_in_doubt() -> None:
-    assert type(gateway.translate(ClientError({"Error": {}}, "SendEmail"))) is errors.OutcomeUnknownError
+    assert type(translate(ClientError({"Error": {}}, "SendEmail"))) is errors.OutcomeUnknownError
 
 
 # Over real sockets
