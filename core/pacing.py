@@ -11,6 +11,8 @@ row that all workers share. The rule is GCRA with additive increase and multipli
 
 Terms:
     ceiling: 90 % of the account's MaxSendRate, in recipients per second.
+    block: nobody is granted anything until its end. After a block for ambiguity (answers were lost) grants are probes of
+        one message, until one is accepted: a brown-out must not put a whole list in doubt.
     grant: messages whose intents may be committed now, in the same transaction as the grant.
 
 Invariants:
@@ -35,6 +37,7 @@ QUIET_SECONDS: Final = 10.0
 SLOWEST: Final = 1.0
 GRANTS_PER_SECOND: Final = 4  # so that a window is at most a quarter of a second's worth
 QUOTA_RETRY: Final = timedelta(minutes=10)
+AMBIGUITY: Final = "ambiguity"  # a block after which single probes go out until one is accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Grant:
     count: int
     wait: timedelta = timedelta(0)
     held_by: str = ""  # "rate", "quota", or the reason of the block
+    is_probe: bool = False  # one message, to find out whether SES answers again
 
 
 def ceiling(account: Account) -> float:
@@ -92,13 +96,15 @@ def reserve(account: Account, wanted: int, now: datetime) -> tuple[Grant, Accoun
     if left == 0:
         return Grant(count=0, wait=QUOTA_RETRY, held_by="quota"), account
     per_second = rate(account, now)
-    granted = min(wanted, max(int(per_second / GRANTS_PER_SECOND), 1), left or wanted)
+    is_probe = account.blocked_reason == AMBIGUITY
+    most = 1 if is_probe else max(int(per_second / GRANTS_PER_SECOND), 1)
+    granted = min(wanted, most, left or wanted)
     after = replace(
         account,
         due_at=now + timedelta(seconds=granted / per_second),
         sent_last_24_hours=account.sent_last_24_hours + granted,
     )
-    return Grant(count=granted), after
+    return Grant(count=granted, is_probe=is_probe), after
 
 
 def slowed(account: Account, now: datetime) -> Account:

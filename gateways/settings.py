@@ -50,9 +50,22 @@ class Settings(BaseSettings):
     window_size: int = Field(48, ge=1, le=500, description="Messages whose intent is committed together.")
     claim_size: int = Field(500, ge=1, le=5000, description="Deliveries claimed and rendered together.")
     claim_lease_seconds: int = Field(
-        300, ge=10, description="After this a claim of a dead worker is free again."
+        300, ge=1, description="After this a claim of a dead worker is free again."
     )
-    call_lease_seconds: int = Field(90, ge=10, description="After this a call without an answer is in doubt.")
+    call_lease_seconds: int = Field(90, ge=1, description="After this a call without an answer is in doubt.")
+    doubt_guard_seconds: int = Field(
+        1200,
+        ge=1,
+        description="Before this nothing is concluded from silence: AWS still takes the old request. 4x its 5 minutes.",
+    )
+    doubt_window_seconds: int = Field(
+        86_400, ge=1, description="Doubt that no evidence settled by then is called unconfirmed."
+    )
+    ambiguity_pause_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="The first rest after more than 5 of the last 100 calls were left without an answer.",
+    )
     chunk_seconds: int = Field(45, ge=1, description="How long one Prefect task run of sending should last.")
     prefect_api_url: str | None = Field(None, description="Only for links that are printed.")
 

@@ -77,6 +77,17 @@ def block(session: Session, *, region: str, seconds: float, reason: str) -> None
     )
 
 
+def unblock(session: Session, *, region: str, reason: str) -> None:
+    """End a block of this reason: a probe was accepted."""
+    run(
+        session,
+        """UPDATE ses_account SET blocked_reason = NULL, blocked_until = NULL
+           WHERE region = :region AND blocked_reason = :reason""",
+        region=region,
+        reason=reason,
+    )
+
+
 def _row(session: Session, region: str, *, lock: str) -> Row | None:
     return one(
         session,

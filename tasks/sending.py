@@ -60,6 +60,7 @@ class _Window:
     calls: Sequence[tuple[Attempt, Message]]
     day: date
     deadline: float
+    is_probe: bool
 
 
 class _Stop(Exception):  # noqa: N818  # not an error: it carries how the stretch ends
@@ -80,7 +81,7 @@ class Sender:
         self._ses = resources.ses
         self._job = job
         self._pool = pool
-        self._windows_unreachable = 0
+        self._memory = outcomes.Memory()
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
 
     def send(self, *, seconds: float) -> Tally:
@@ -182,7 +183,8 @@ class Sender:
         tally.skipped += skipped
         messages = {item.delivery_id: item.message for item in window}
         calls = [(attempt, messages[attempt.delivery_id]) for attempt in begun]
-        return _Window(calls, day, started + CALL_DEADLINE_SHARE * self._settings.call_lease_seconds)
+        deadline = started + CALL_DEADLINE_SHARE * self._settings.call_lease_seconds
+        return _Window(calls, day, deadline, grant.is_probe)
 
     def _wait(self, grant: pacing.Grant) -> None:
         """Sleep until the rate admits more, or end the stretch when that takes longer than patience."""
@@ -267,19 +269,24 @@ class Sender:
         tally.accepted += len(accepted)
         tally.failed += sum(result.move is Move.REFUSED for result in results)
         tally.in_doubt += sum(result.move is Move.LOST for result in results)
-        self._react([error for _, error in refused], any_accepted=bool(accepted))
+        self._react([error for _, error in refused], accepted=len(accepted), is_probe=window.is_probe)
 
-    def _react(self, errors: Sequence[SendingError], *, any_accepted: bool) -> None:
+    def _react(self, errors: Sequence[SendingError], *, accepted: int, is_probe: bool) -> None:
         """Slow the account down, let it rest, or pause the campaign, as the errors of a window say."""
+        memory = self._memory
+        memory.note(errors, accepted)
         reaction = outcomes.reaction(
-            errors, any_accepted=any_accepted, windows_unreachable=self._windows_unreachable
+            errors,
+            accepted=accepted,
+            memory=memory,
+            ambiguity_pause=self._settings.ambiguity_pause_seconds,
         )
-        self._windows_unreachable = (
-            self._windows_unreachable + 1 if reaction.block_reason == "ses_unreachable" else 0
-        )
-        if reaction == outcomes.Reaction():
+        memory.note_reaction(reaction, accepted)
+        if reaction == outcomes.Reaction() and not (is_probe and accepted):
             return
         with self._database.begin() as session:
+            if is_probe and accepted:
+                accounts.unblock(session, region=self._ses.region, reason=pacing.AMBIGUITY)
             if reaction.slow_down:
                 accounts.slow_down(session, region=self._ses.region)
             if reaction.block_seconds:

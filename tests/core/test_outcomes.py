@@ -6,7 +6,7 @@ import pytest
 
 from core import errors
 from core.errors import SendingError
-from core.outcomes import Reaction, Verdict, reaction, verdict
+from core.outcomes import Memory, Reaction, Verdict, reaction, verdict
 
 
 VERDICTS = [
@@ -81,5 +81,37 @@ REACTIONS = [
 def test_a_windows_errors_are_judged_together(
     found: list[SendingError], *, any_accepted: bool, windows: int, expected: Reaction
 ) -> None:
-    """F06, F08, F09"""
-    assert reaction(found, any_accepted=any_accepted, windows_unreachable=windows) == expected
+    """F06, F08, F09, F19"""
+    memory = Memory()
+    memory.unreachable = windows
+    assert reaction(found, accepted=int(any_accepted), memory=memory) == expected
+
+
+def rests(*windows: tuple[int, int]) -> list[float]:
+    """Return how long a process rests after each window of (lost, accepted) calls."""
+    memory, found = Memory(), []
+    for lost, accepted in windows:
+        memory.note([LOST] * lost, accepted)
+        what = reaction([LOST] * lost, accepted=accepted, memory=memory)
+        memory.note_reaction(what, accepted)
+        found.append(what.block_seconds if what.block_reason == "ambiguity" else 0.0)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("windows", "expected"),
+    [
+        pytest.param([(5, 43)], [0.0], id="five of a hundred are an accident"),
+        pytest.param([(6, 42)], [30.0], id="six are a brown-out"),
+        pytest.param([(3, 45), (3, 45)], [0.0, 30.0], id="two windows together"),
+        pytest.param([(3, 45), (0, 100), (3, 45)], [0.0, 0.0, 0.0], id="what is a hundred calls ago is forgotten"),
+        pytest.param([(48, 0), (1, 0), (1, 0)], [30.0, 60.0, 120.0], id="a probe in vain rests twice as long"),
+        pytest.param([(48, 0), (1, 0), (0, 1), (3, 3)], [30.0, 60.0, 0.0, 0.0], id="an accepted probe ends it"),
+        pytest.param([(48, 0), *[(1, 0)] * 6], [30.0, 60.0, 120.0, 240.0, 480.0, 600.0, 600.0], id="ten minutes at most"),
+    ],
+)  # fmt: skip
+def test_lost_answers_stop_a_process_before_they_burn_the_list(
+    windows: list[tuple[int, int]], expected: list[float]
+) -> None:
+    """F35"""
+    assert rests(*windows) == expected
