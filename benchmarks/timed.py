@@ -1,10 +1,10 @@
 """The sender with a stopwatch: which of its beats spends the CPU time."""
 
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from core.errors import SendingError
 from core.runs import Ending, Tally
@@ -32,7 +32,7 @@ class TimedSender(Sender):
         on_messages: Callable[["TimedSender"], None],
     ) -> None:
         super().__init__(resources, load_job(resources, campaign_id), pool)
-        self.spent: Counter[str] = Counter()
+        self.spent: defaultdict[str, float] = defaultdict(float)
         self.messages = 0
         self._on_messages = on_messages
 
@@ -70,7 +70,10 @@ class TimedSender(Sender):
 
 
 def send_all(
-    resources: Resources, campaign_id: int, *, on_messages: Callable[[TimedSender], None] = lambda _sender: None
+    resources: Resources,
+    campaign_id: int,
+    *,
+    on_messages: Callable[[TimedSender], None] = lambda _sender: None,
 ) -> tuple[TimedSender, Tally]:
     """Send a whole campaign; return the sender with its times, and the tally."""
     with ThreadPoolExecutor(resources.settings.calls_in_flight, thread_name_prefix="ses") as pool:

@@ -23,7 +23,11 @@ REGION = "us-east-1"
 DOMAIN = "news.example"
 
 # No Amazon is reachable with these, and none is asked.
-AMAZON = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
+AMAZON = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "benchmark",
+    "AWS_SECRET_ACCESS_KEY": "benchmark",
+}
 
 TINY = TemplateSources(
     name="tiny",
@@ -53,13 +57,14 @@ class World:
             session.add(audience)
             session.flush()
             assert audience.id is not None
-            run(session, _CONTACTS, tenant_id=self.tenant_id, people=count, distinct=count - duplicates)
             run(
                 session,
-                """INSERT INTO audience_member (tenant_id, audience_id, contact_id)
-                   SELECT tenant_id, :audience_id, id FROM contact WHERE tenant_id = :tenant_id""",
+                _CONTACTS,
                 tenant_id=self.tenant_id,
                 audience_id=audience.id,
+                name=name,
+                people=count,
+                distinct=count - duplicates,
             )
         self.settle()
         return audience.id
@@ -76,7 +81,9 @@ class World:
         sources = sources or TINY
         with self.resources.database.begin() as session:
             domain = one(
-                session, "SELECT id FROM sending_domain WHERE tenant_id = :tenant_id", tenant_id=self.tenant_id
+                session,
+                "SELECT id FROM sending_domain WHERE tenant_id = :tenant_id",
+                tenant_id=self.tenant_id,
             )
             assert domain is not None
             return campaigns.add(
@@ -86,7 +93,9 @@ class World:
                     name="Autumn letter",
                     audience_id=audience_id,
                     sending_domain_id=domain["id"],
-                    template_digest=campaigns.pin_template(session, tenant_id=self.tenant_id, sources=sources),
+                    template_digest=campaigns.pin_template(
+                        session, tenant_id=self.tenant_id, sources=sources
+                    ),
                     state=CampaignState.SENDING,
                 ),
             )
@@ -105,16 +114,20 @@ class World:
 
 # The real keys are 128-bit hashes in hexadecimal too, so these are as wide and as evenly spread.
 _CONTACTS = """
-    INSERT INTO contact (tenant_id, address, recipient_key, attributes)
-    SELECT :tenant_id, 'reader.' || n || '@example' || n % 997 || '.com',
-           md5((CASE WHEN n > :distinct THEN n - :distinct ELSE n END)::text),
-           jsonb_build_object('first_name', 'Ada', 'last_name', 'Lovelace', 'city', 'Bristol', 'number', n)
-    FROM generate_series(1, :people) AS n
+    WITH made AS (
+        INSERT INTO contact (tenant_id, address, recipient_key, attributes)
+        SELECT :tenant_id, :name || '.' || n || '@example' || n % 997 || '.com',
+               md5(:name || CASE WHEN n > :distinct THEN n - :distinct ELSE n END),
+               jsonb_build_object('first_name', 'Ada', 'last_name', 'Lovelace', 'city', 'Bristol', 'number', n)
+        FROM generate_series(1, :people) AS n
+        RETURNING id
+    )
+    INSERT INTO audience_member (tenant_id, audience_id, contact_id) SELECT :tenant_id, :audience_id, id FROM made
 """
 
 
 @contextmanager
-def a_world(**settings: int) -> Iterator[World]:
+def a_world() -> Iterator[World]:
     """Yield a world, and leave nothing of it behind."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -123,7 +136,7 @@ def a_world(**settings: int) -> Iterator[World]:
             url = server.url("posthouse")
             migrations.upgrade(url)
             os.environ.update(AMAZON)
-            resources = Resources(Settings(database_url=url, state_dir=folder, **settings))
+            resources = Resources(Settings(database_url=url, state_dir=folder))
             yield World(
                 resources=resources,
                 meter=Meter(server),
