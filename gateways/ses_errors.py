@@ -1,13 +1,15 @@
 """What an answer of SES means for its message: the only place that knows botocore's errors.
 
 What is not proven unsent is in doubt. The tables are allow-lists for "not sent"; a test walks every exception of
-botocore and every modelled error of SendEmail, so that an upgrade which adds one fails the test instead of guessing.
+botocore, every modelled error and every modelled status, so that an upgrade which adds one fails the test instead of
+guessing.
 
 Sources:
-    botocore service model sesv2 2019-09-27 (errors of SendEmail, GetAccount); AWS, "Managing your sending quotas":
+    botocore service model sesv2 2019-09-27 (errors of SendEmail, SendBulkEmail, GetAccount); AWS, "Managing your sending quotas":
     "SES drops the message and doesn't attempt to redeliver it".
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from botocore import exceptions as boto
@@ -65,6 +67,29 @@ REJECTED: Final = frozenset({"MessageRejected", "BadRequestException", "RequestE
 STALE: Final = frozenset(
     {"InvalidSignatureException", "SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed"}
 )
+# A bulk call answers for each entry with one word. Service model and documentation spell some differently: both are taken.
+ENTRIES: Final[Mapping[str, type[SendingError]]] = {
+    # SES's own trouble of the moment, which is not the entry's: to slow down is the polite answer.
+    **dict.fromkeys(("ACCOUNT_THROTTLED", "TRANSIENT_FAILURE"), ThrottledError),
+    "ACCOUNT_DAILY_QUOTA_EXCEEDED": QuotaExhaustedError,
+    **dict.fromkeys(
+        (
+            "ACCOUNT_SUSPENDED",
+            "ACCOUNT_SENDING_PAUSED",
+            "CONFIGURATION_SET_SENDING_PAUSED",
+            "CONFIGURATION_SET_NOT_FOUND",
+            "CONFIGURATION_SET_DOES_NOT_EXIST",
+            "TEMPLATE_NOT_FOUND",
+            "TEMPLATE_DOES_NOT_EXIST",
+            "MAIL_FROM_DOMAIN_NOT_VERIFIED",
+            "INVALID_SENDING_POOL_NAME",
+        ),
+        SendingPausedError,
+    ),
+    **dict.fromkeys(
+        ("MESSAGE_REJECTED", "INVALID_PARAMETER", "INVALID_PARAMETER_VALUE", "FAILED"), MessageRejectedError
+    ),
+}
 # MessageRejected is also SES's answer to an identity that is not verified: then every message would be refused.
 _UNVERIFIED: Final = "not verified"
 
@@ -108,3 +133,11 @@ def _kind(code: str, text: str, status: int, request_id: str) -> type[SendingErr
     if code in PAUSED:
         return SendingPausedError
     return ClockSkewError if code in STALE else OutcomeUnknownError
+
+
+def translate_entry(status: str, text: str, *, request_id: str) -> SendingError:
+    """Return our error for an entry of a bulk call that is not SUCCESS; a word that nobody has judged is in doubt."""
+    kind = ENTRIES.get(status, OutcomeUnknownError)
+    if kind is MessageRejectedError and _UNVERIFIED in text:
+        kind = SendingPausedError
+    return kind(text or status, error_code=status, http_status=200, request_id=request_id)

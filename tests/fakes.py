@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import LeaseLostError, OutcomeUnknownError, SendingError
+from core.errors import LeaseLostError, MessageRejectedError, OutcomeUnknownError, SendingError
 from core.message import Message
 from core.unsubscribe import TokenKey
 from gateways.secrets import Secrets
@@ -20,6 +20,7 @@ REGION = "us-east-1"
 SECRETS = Secrets(recipient_key=b"pepper", token_keys=(TokenKey("k1", b"0123456789abcdef"),))
 
 Script = Callable[[Message, int], str | SendingError]
+BulkScript = Callable[[Sequence[Message], int], SendingError | None]
 
 
 def a_quota(**changes: Any) -> Quota:
@@ -40,6 +41,10 @@ def all_accepted(_message: Message, number: int) -> str:
     return f"fake-{number:06}"
 
 
+def each_for_itself(_messages: Sequence[Message], _number: int) -> None:
+    """The bulk script of a good day: the call goes through, and each message is asked of the script."""
+
+
 def lost() -> OutcomeUnknownError:
     """What a call comes to whose answer never arrived; whether it was accepted is the test's to say."""
     return OutcomeUnknownError("no usable answer: ReadTimeoutError", error_code="ReadTimeoutError")
@@ -54,6 +59,10 @@ class FakeSes:
         quota: What GetAccount says, or the error it raises.
 
     Attributes:
+        script: As given.
+        bulk_script: Asked for each bulk call with its messages and its number, from 1, before the script is. Returns the
+            error of the whole call, or None.
+        bulk_calls: The messages of each bulk call.
         calls: Every message that was called out, whatever was answered.
         sent: Those of them that were answered with an id.
     """
@@ -62,6 +71,8 @@ class FakeSes:
 
     def __init__(self, script: Script = all_accepted, *, quota: Quota | SendingError | None = None) -> None:
         self.script = script
+        self.bulk_script: BulkScript = each_for_itself
+        self.bulk_calls: list[Sequence[Message]] = []
         self.calls: list[Message] = []
         self.sent: list[Message] = []
         self._quota = quota or a_quota()
@@ -84,6 +95,28 @@ class FakeSes:
         with self._lock:
             self.sent.append(message)
         return answer
+
+    def send_bulk(self, messages: Sequence[Message], *, deadline: float) -> list[str | SendingError]:
+        if time.monotonic() > deadline:
+            late = LeaseLostError("the call's deadline passed before it left", error_code="LeaseLost")
+            return [late] * len(messages)
+        with self._lock:
+            self.bulk_calls.append(messages)
+            number = len(self.bulk_calls)
+        error = self.bulk_script(messages, number)
+        if error is None:
+            return [self._answer(message, deadline) for message in messages]
+        with self._lock:
+            self.calls.extend(messages)
+        if isinstance(error, MessageRejectedError):
+            raise error
+        return [error] * len(messages)
+
+    def _answer(self, message: Message, deadline: float) -> str | SendingError:
+        try:
+            return self.send(message, deadline=deadline)
+        except SendingError as error:
+            return error
 
     def quota(self) -> Quota:
         if isinstance(self._quota, SendingError):

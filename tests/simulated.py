@@ -45,9 +45,9 @@ class Simulated:
         """What stands in the accept log: the truth about what was sent."""
         return self.control("GET", "accepted?limit=10000")
 
-    def calls(self) -> int:
-        """How many requests to SendEmail arrived, whatever was answered."""
-        return self.control("GET", "stats")["calls"].get("SendEmail", 0)
+    def calls(self, operation: str = "SendEmail") -> int:
+        """How many requests of an operation arrived, whatever was answered."""
+        return self.control("GET", "stats")["calls"].get(operation, 0)
 
     def reset(self) -> None:
         """Forget everything."""

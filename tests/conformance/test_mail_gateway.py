@@ -42,6 +42,13 @@ def send(side: Side, message: Message) -> str:
     return side.gateway.send(message, deadline=time.monotonic() + 30)
 
 
+def send_bulk(side: Side, messages: list[Message]) -> list[Received]:
+    """Send messages in one call and return them as they arrived, in the order of their answers."""
+    ids = side.gateway.send_bulk(messages, deadline=time.monotonic() + 30)
+    by_id = {received.ses_message_id: received for received in side.received()}
+    return [by_id[str(ses_message_id)] for ses_message_id in ids]
+
+
 def arrival(side: Side, message: Message) -> Received:
     """Send a message and return it as it arrived."""
     ses_message_id = send(side, message)
@@ -94,6 +101,41 @@ def test_the_longest_unsubscribe_link_arrives_in_one_piece(side: Side) -> None:
     assert received.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
+def test_together_messages_arrive_as_they_do_alone(side: Side) -> None:
+    contents = [
+        compile_template(templates.load(TEMPLATES, name)).render(templates.sample(TEMPLATES, name))
+        for name in templates.names(TEMPLATES)
+    ]
+    contents += [content for case in CONTENTS[:-1] for content in case.values if isinstance(content, Content)]
+    # The sender does not let SES see these two together with others; filled in once, they arrive all the same.
+    contents += [
+        Content("{{ name }} {{{raw}}}", "<p>{{#if x}}{{html}}{{/if}}</p>", "{% raw %} {{text}} \\{{x}}"),
+        Content("& < > \" '", "<p>&amp;lt; &quot;</p>", "C:\\new\\table"),
+    ]
+    messages = [
+        replace(
+            a_message(f"reader{number}@example.net", content),
+            headers=headers.list_headers(f"{LINK}{number}"),
+            tags=tags_for(tenant="acme", campaign_id=7, delivery_id=number, attempt_id=f"a-{number}"),
+        )
+        for number, content in enumerate(contents)
+    ]
+    together = send_bulk(side, messages)
+    alone = [arrival(side, message) for message in messages]
+    assert [replace(received, ses_message_id="") for received in together] == [
+        replace(received, ses_message_id="") for received in alone
+    ]
+    assert [Content(found.subject, found.html, found.text) for found in together] == contents
+    assert len({found.ses_message_id for found in together}) == len(messages)
+
+
+def test_together_after_their_deadline_no_message_is_called_out(side: Side) -> None:
+    before = len(side.received())
+    told = side.gateway.send_bulk([a_message(), a_message()], deadline=time.monotonic() - 0.001)
+    assert [type(answer) for answer in told] == [LeaseLostError] * 2
+    assert len(side.received()) == before
+
+
 def test_a_message_goes_to_its_one_recipient(side: Side) -> None:
     recipient = "o'hara+news@xn--bcher-kva.example"
     assert arrival(side, a_message(recipient)).to == [recipient]
@@ -130,7 +172,7 @@ def test_the_quota_is_known(side: Side) -> None:
 
 
 def test_the_fake_can_be_asked_what_the_gateway_can_be_asked() -> None:
-    for name in ("send", "quota"):
+    for name in ("send", "send_bulk", "quota"):
         assert inspect.signature(getattr(FakeSes, name)) == inspect.signature(getattr(Ses, name))
     public = {name for name, _ in inspect.getmembers(Ses) if not name.startswith("_")}
     assert public <= {name for name, _ in inspect.getmembers(FakeSes)}

@@ -3,7 +3,6 @@
 import inspect
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
@@ -116,7 +115,7 @@ MODELLED = {
 }
 
 
-@pytest.mark.parametrize("operation", ["SendEmail", "GetAccount"])
+@pytest.mark.parametrize("operation", ["SendEmail", "SendBulkEmail", "GetAccount"])
 def test_the_table_names_every_error_of_the_service_model(operation: str) -> None:
     model = botocore.session.get_session().get_service_model("sesv2").operation_model(operation)
     assert {shape.name for shape in model.error_shapes} <= set(MODELLED)
@@ -202,27 +201,6 @@ MESSAGE = Message(
     configuration_set="acme-set",
     ses_tenant_name="acme",
 )
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulated]:
-    with a_simulator() as simulated:
-        yield simulated
-
-
-@pytest.fixture
-def simulated(running: Simulated, monkeypatch: pytest.MonkeyPatch) -> Simulated:
-    running.reset()
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    return running
-
-
-@pytest.fixture
-def ses(simulated: Simulated) -> Iterator[Ses]:
-    ses = Ses(calls_in_flight=4, read_timeout=0.4)
-    yield ses
-    ses._client.close()
 
 
 def soon() -> float:
