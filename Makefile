@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench lock clean
+.PHONY: help install demo up test check bench crash lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ check: $(INSTALLED) ## lint, formatting, types and import contracts
 
 bench: $(INSTALLED) ## measure what docs/performance.md promises
 	$(BIN)/python -m benchmarks
+
+crash: $(INSTALLED) ## kill everything again and again while sending; KILLS=200 POLICY=at_most_once API=bulk SEED=2 JSON=1
+	$(BIN)/python -m benchmarks.crash $(if $(KILLS),--kills $(KILLS)) $(if $(POLICY),--policy $(POLICY)) \
+		$(if $(API),--api $(API)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 lock: ## pin the newest versions that pyproject.toml allows, with their hashes
 	$(PYTHON) -m venv $(VENV)/lock

@@ -1,0 +1,41 @@
+"""Kill everything again and again while a campaign is sent: `python -m benchmarks.crash`. Exit 1 if that did harm."""
+
+import argparse
+import sys
+
+from benchmarks.crash.chaos import Options, as_line, as_text, torment
+from core.deliveries import Policy
+
+
+ROWS_FOR_A_KILL = 20
+
+
+def main() -> int:
+    """Return 1 if somebody was lost, doubled, told wrongly or left open."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.crash", description=__doc__)
+    parser.add_argument("--kills", type=int, default=60, help="SIGKILLs of workers and the keeper")
+    parser.add_argument("--rows", type=int, help=f"people; {ROWS_FOR_A_KILL} for each kill, and 200 at least")
+    parser.add_argument("--policy", choices=[*map(str, Policy)], default=str(Policy.EVIDENCE))
+    parser.add_argument("--api", choices=["single", "bulk"], default="single")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--json", action="store_true", help="one line for programs")
+    parser.add_argument("--naive", action="store_true", help="the usual worker, to compare with")
+    words = parser.parse_args()
+    if words.api == "bulk":
+        parser.error("this version sends with SendEmail only")
+    options = Options(
+        kills=words.kills,
+        rows=words.rows or max(200, ROWS_FOR_A_KILL * words.kills),
+        policy=Policy(words.policy),
+        seed=words.seed,
+        workers=words.workers,
+        naive=words.naive,
+    )
+    report = torment(options)
+    print(as_line(report) if words.json else as_text(report))
+    return int(not report.verdict.ok(options.policy))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

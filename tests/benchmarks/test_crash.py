@@ -1,0 +1,133 @@
+"""The crash suite finds nothing, and would find something if there were anything."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.crash.__main__ import main
+from benchmarks.crash.failpoints import EXIT_STATUS, LABELS, Failpoint
+from benchmarks.crash.keeper import EventLog
+from benchmarks.crash.verdict import Verdict, judge
+from core.deliveries import Policy, State
+from tests.simulated import PROJECT
+
+
+ANN, BOB = "ann@example.com", "bob@example.com"
+FINE = Verdict(
+    rows=2,
+    accepted=2,
+    duplicated=0,
+    lost=0,
+    wrongly_recorded=0,
+    non_terminal=0,
+    unconfirmed=0,
+    sent=2,
+    failed=0,
+)
+
+
+@pytest.mark.xdist_group("crash")
+def test_twenty_kills_and_a_dead_database_lose_and_double_nobody() -> None:
+    """F14, F16, F18, F27: random kills and pauses, failpoints, `pg_ctl stop -m immediate`, a third of calls disturbed."""
+    command = [sys.executable, "-m", "benchmarks.crash", "--kills", "20", "--rows", "400", "--json"]
+    command += ["--policy", "at_most_once"]
+    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["kills"] == 20
+    assert report["database_crashes"] == 1
+    assert report["rows"] == 400
+    # Were the faults off, nobody would be in doubt, and the run would prove little.
+    assert report["unconfirmed"] > 0
+    assert report["accepted"] > 200
+
+
+@pytest.mark.parametrize(
+    ("accepted", "ledger", "expected"),
+    [
+        pytest.param([ANN, BOB], {ANN: State.SENT, BOB: State.SENT}, {"sent": 2}, id="all is well"),
+        pytest.param(
+            [ANN, ANN, ANN, BOB], {ANN: State.SENT, BOB: State.SENT}, {"duplicated": 2}, id="each copy counts"
+        ),
+        pytest.param([ANN], {ANN: State.SENT, BOB: State.SENT}, {"lost": 1}, id="sent but never accepted"),
+        pytest.param([ANN], {ANN: State.SENT}, {"lost": 1, "rows": 1}, id="a row has gone"),
+        pytest.param(
+            [ANN, BOB],
+            {ANN: State.FAILED, BOB: State.SKIPPED},
+            {"wrongly_recorded": 2, "failed": 1},
+            id="recorded as never sent",
+        ),
+        pytest.param(
+            [ANN],
+            {ANN: State.IN_DOUBT, BOB: State.PENDING},
+            {"non_terminal": 2, "lost": 0},
+            id="no end yet is no loss yet",
+        ),
+        pytest.param(
+            [ANN],
+            {ANN: State.UNCONFIRMED, BOB: State.UNCONFIRMED},
+            {"unconfirmed": 2, "lost": 0, "wrongly_recorded": 0},
+            id="doubt is honest either way",
+        ),
+    ],
+)
+def test_the_judge_counts(accepted: list[str], ledger: dict[str, State], expected: dict[str, int]) -> None:
+    verdict = judge(accepted, ledger, people=2)
+    assert {name: getattr(verdict, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "harm", "ok"),
+    [
+        pytest.param(Policy.EVIDENCE, {}, True, id="none"),
+        pytest.param(Policy.EVIDENCE, {"unconfirmed": 1}, True, id="doubt is no harm"),
+        pytest.param(Policy.AT_MOST_ONCE, {"duplicated": 1}, False, id="a copy"),
+        pytest.param(Policy.AT_LEAST_ONCE, {"duplicated": 1}, True, id="a copy is its price"),
+        pytest.param(Policy.AT_LEAST_ONCE, {"unconfirmed": 1}, False, id="but doubt is not"),
+        pytest.param(Policy.EVIDENCE, {"lost": 1}, False, id="a loss"),
+        pytest.param(Policy.EVIDENCE, {"wrongly_recorded": 1}, False, id="a lie"),
+        pytest.param(Policy.EVIDENCE, {"non_terminal": 1}, False, id="no end"),
+    ],
+)
+def test_the_verdict_depends_on_what_was_promised(policy: Policy, harm: dict[str, int], *, ok: bool) -> None:
+    counts = {name: getattr(FINE, name) for name in Verdict.__slots__}
+    assert Verdict(**counts | harm).ok(policy) is ok
+
+
+def test_a_failpoint_ends_the_process_at_its_label_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+    for label in LABELS:
+        Failpoint.parse("recorded:1").passed(label)
+        Failpoint.parse(f"{label}:0").passed(label)
+    assert ends == [EXIT_STATUS]
+
+
+def test_an_unknown_failpoint_is_refused() -> None:
+    with pytest.raises(ValueError, match="is one of claimed, rendered, intended"):
+        Failpoint.parse("lunch:0.5")
+
+
+def test_the_keeper_reads_whole_lines_from_where_the_last_one_was(tmp_path) -> None:
+    log, place = tmp_path / "events.jsonl", tmp_path / "place"
+    log.write_text('{"n": 1}\n{"n": 2}\n{"n":')
+    reader = EventLog(log, place)
+    assert reader.next_lines() == (['{"n": 1}', '{"n": 2}'], 18)
+    # Nothing is remembered yet, as if it had been killed before the events were stored.
+    assert EventLog(log, place).next_lines() == (['{"n": 1}', '{"n": 2}'], 18)
+    reader.remember(18)
+    assert EventLog(log, place).next_lines() == ([], 18)
+    log.write_text('{"n": 1}\n{"n": 2}\n{"n": 3}\n')
+    assert EventLog(log, place).next_lines() == (['{"n": 3}'], 27)
+
+
+def test_bulk_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["crash", "--api", "bulk"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "sends with SendEmail only" in capsys.readouterr().err
