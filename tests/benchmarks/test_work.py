@@ -1,0 +1,94 @@
+"""How many rows a step reads, which no busy machine changes: a window's work must not grow with its campaign."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from core.deliveries import Move
+from core.suppression import Reason
+from store import deliveries
+from store.deliveries import Attempt, Outcome
+from store.session import Database, Session, one
+from tests.builders import Scene, a_scene, plan, suppress
+
+
+# A table of a few pages is rightly read as a whole for a large window; this one is large for this window.
+CAMPAIGN = 2000
+WINDOW = 3
+LEASE = timedelta(minutes=5)
+
+
+def deliveries_read(session: Session) -> int:
+    """How many deliveries this connection has fetched, by whatever way, since it last told the statistics."""
+    row = one(
+        session,
+        """SELECT coalesce(idx_tup_fetch, 0) + coalesce(seq_tup_read, 0) AS rows
+           FROM pg_stat_xact_user_tables WHERE relname = 'delivery'""",
+    )
+    assert row is not None
+    return int(row["rows"])
+
+
+@contextmanager
+def reading_at_most(database: Database, limit: int) -> Iterator[Session]:
+    """A transaction that fetches so few deliveries, and some."""
+    with database.begin() as session:
+        before = deliveries_read(session)
+        yield session
+        assert 0 < deliveries_read(session) - before <= limit
+
+
+@pytest.fixture
+def begun(database: Database) -> tuple[Scene, list[Attempt]]:
+    """A campaign that was planned a moment ago, unknown to every statistic, and a window of it that was begun."""
+    with database.begin() as session:
+        scene = a_scene(session, contacts=CAMPAIGN)
+        plan(session, scene)
+    # Each is fetched to be chosen and to be changed.
+    with reading_at_most(database, 2 * WINDOW) as session:
+        claimed = deliveries.claim(session, **scene.campaign, token="t", limit=WINDOW, lease=LEASE)
+    wanted = [Attempt(item.delivery_id, f"attempt-{item.delivery_id}") for item in claimed]
+    # The foreign key of its attempt fetches each again, in the version before and in that after.
+    with reading_at_most(database, 3 * WINDOW) as session:
+        attempts = deliveries.begin(
+            session, tenant_id=scene.tenant_id, token="t", attempts=wanted, lease=LEASE
+        )
+    assert len(attempts) == WINDOW
+    return scene, attempts
+
+
+def test_recording_a_window_reads_that_window_alone(
+    database: Database, begun: tuple[Scene, list[Attempt]]
+) -> None:
+    scene, attempts = begun
+    accepted = [(attempt, f"id-{attempt.delivery_id}") for attempt in attempts]
+    with reading_at_most(database, 2 * WINDOW) as session:
+        deliveries.record_accepted(session, tenant_id=scene.tenant_id, accepted=accepted)
+
+
+@pytest.mark.parametrize("move", [Move.NOT_SENT, Move.REFUSED, Move.LOST])
+def test_recording_the_errors_of_a_window_reads_that_window_alone(
+    database: Database, begun: tuple[Scene, list[Attempt]], move: Move
+) -> None:
+    scene, attempts = begun
+    outcomes = [Outcome(attempt, move, "Code") for attempt in attempts]
+    with reading_at_most(database, 2 * WINDOW) as session:
+        deliveries.record_outcomes(session, tenant_id=scene.tenant_id, outcomes=outcomes)
+
+
+def test_looking_for_the_suppressed_of_a_window_reads_that_window_alone(
+    database: Database, begun: tuple[Scene, list[Attempt]]
+) -> None:
+    scene, attempts = begun
+    with database.begin() as session:
+        suppress(session, scene, "complainer@example.net", Reason.COMPLAINT)
+    with reading_at_most(database, 2 * WINDOW) as session:
+        deliveries.skip_suppressed(
+            session,
+            tenant_id=scene.tenant_id,
+            audience_id=scene.audience_id,
+            token="t",
+            delivery_ids=[attempt.delivery_id for attempt in attempts],
+        )
