@@ -32,6 +32,7 @@ class Status:
     campaign_id: int
     state: CampaignState
     audience: int
+    state_reason: str = ""
     pending: int = 0
     claimed: int = 0
     submitting: int = 0
@@ -61,6 +62,7 @@ class Status:
         return {
             "campaign_id": self.campaign_id,
             "state": str(self.state),
+            "state_reason": self.state_reason,
             "audience": self.audience,
             "pending": self.pending,
             "claimed": self.claimed,

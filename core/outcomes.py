@@ -112,7 +112,12 @@ class Memory:
 
 
 def reaction(
-    errors: Sequence[SendingError], *, accepted: int, memory: Memory, ambiguity_pause: float = 30.0
+    errors: Sequence[SendingError],
+    *,
+    accepted: int,
+    memory: Memory,
+    is_probe: bool = False,
+    ambiguity_pause: float = 30.0,
 ) -> Reaction:
     """Judge a window's errors together.
 
@@ -120,6 +125,7 @@ def reaction(
         errors: Those of one window.
         accepted: How many messages of the same window SES took: if any, then it can be reached.
         memory: What went before, this window's calls included.
+        is_probe: Whether the window was the single message that goes out after a rest because of doubt.
         ambiguity_pause: Seconds of the first rest because of doubt; each further one is twice as long.
     """
     for error in errors:
@@ -132,7 +138,7 @@ def reaction(
     if not accepted and any(isinstance(error, UnreachableError) for error in errors):
         pause = UNREACHABLE_PAUSES[min(memory.unreachable, len(UNREACHABLE_PAUSES) - 1)]
         return Reaction(block_seconds=pause, block_reason=UNREACHABLE)
-    if memory.doubtful > MOST_DOUBTFUL or (memory.tripped and any(map(_is_lost, errors))):
+    if memory.doubtful > MOST_DOUBTFUL or (is_probe and any(map(_is_lost, errors))):
         pause = min(ambiguity_pause * 2**memory.tripped, LONGEST_AMBIGUITY_PAUSE)
         return Reaction(block_seconds=pause, block_reason=AMBIGUITY)
     return Reaction(slow_down=any(isinstance(error, ThrottledError) for error in errors))

@@ -59,9 +59,9 @@ REQUIREMENTS = (
     ),
     Requirement(
         component="PostgreSQL",
-        fixed_in=((14, 9),),
-        # Prefect's documentation on self-hosted servers; our own SQL would do with 14.
-        why="Prefect's server needs this release or a later one",
+        fixed_in=((15, 0),),
+        # UNIQUE NULLS NOT DISTINCT is new in PostgreSQL 15; Prefect's own server would do with 14.9.
+        why="a suppression could be stored twice without UNIQUE NULLS NOT DISTINCT, which is new in 15",
     ),
 )
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.contact_import import HEAD_BYTES, MAX_ROWS
 from core.errors import ImportFileError
+from gateways import aws
 
 
 MAX_BYTES: Final = 2 * 1024**3
@@ -102,7 +102,7 @@ def _fetch(location: str, path: Path) -> None:
     # Not by `urlsplit`: a key may hold # and ?.
     bucket, _, key = location.removeprefix("s3://").partition("/")
     try:
-        boto3.client("s3").download_file(bucket, key, str(path))
+        aws.client("s3").download_file(bucket, key, str(path))
     except (ClientError, BotoCoreError) as error:
         raise ImportFileError(f"the object cannot be fetched: {error}", hint=location) from error
 

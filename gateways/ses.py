@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 
 from core.errors import LeaseLostError, MessageRejectedError, OutcomeUnknownError, SendingError
 from core.message import Message
-from gateways import ses_bulk
+from gateways import aws, ses_bulk
 from gateways.ses_errors import translate
 
 
@@ -45,7 +44,7 @@ class Ses:
 
     def __init__(self, *, calls_in_flight: int = 12, read_timeout: float = 30.0) -> None:
         self._deadline = threading.local()
-        self._client: SESV2Client = boto3.client(
+        self._client: SESV2Client = aws.client(
             "sesv2",
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": 1},

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import ConfigurationError
+from gateways import aws
 
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Queue:
 
     @cached_property
     def _client(self) -> "SQSClient":
-        return self._given or boto3.client("sqs")
+        return self._given or aws.client("sqs")
 
     @cached_property
     def _url(self) -> str:

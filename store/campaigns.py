@@ -144,6 +144,7 @@ def status(session: Session, *, tenant_id: int, campaign_id: int) -> Status:
     return Status(
         campaign_id=campaign_id,
         state=campaign.state,
+        state_reason=campaign.state_reason,
         audience=sum(counts.values()) + sum(skipped.values()),
         skipped_by_reason=dict(sorted(skipped.items())),
         **counts,

@@ -22,7 +22,7 @@ from core.campaigns import CampaignState
 from core.deliveries import Move, State, sources
 from core.suppression import SKIP_REASONS
 from core.tenants import TenantState
-from store.session import Row, count, one, rows, run
+from store.session import count, one, rows, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,15 +342,15 @@ def cancel_waiting(session: Session, *, tenant_id: int, campaign_id: int) -> int
     )
 
 
-def due(session: Session, *, tenant_id: int, campaign_id: int) -> Row:
-    """Return how many deliveries are waiting, how many of them are due now, and when the next one is."""
+def due_in(session: Session, *, tenant_id: int, campaign_id: int) -> timedelta | None:
+    """Return how long until the next delivery that waits for its time is due; None when none does."""
     row = one(
         session,
-        """SELECT count(*) AS waiting, count(*) FILTER (WHERE not_before IS NULL OR not_before <= now()) AS due,
-                  min(not_before) AS next_at
-           FROM delivery WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'""",
+        """SELECT min(not_before) AS next_at, clock_timestamp() AS now FROM delivery
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'
+             AND not_before > clock_timestamp()""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
     )
     assert row is not None
-    return row
+    return None if row["next_at"] is None else row["next_at"] - row["now"]

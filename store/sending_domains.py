@@ -272,10 +272,12 @@ def days(session: Session, *, tenant_id: int, sending_domain_id: int, limit: int
     """Return the newest days first: on_day, provider, allowance, used, rule, evidence."""
     return rows(
         session,
-        """SELECT on_day, provider, allowance, used, rule, evidence FROM warmup_allowance
+        """SELECT on_day, provider, nullif(allowance, :unlimited) AS allowance, used, rule, evidence
+           FROM warmup_allowance
            WHERE tenant_id = :tenant_id AND sending_domain_id = :sending_domain_id
            ORDER BY on_day DESC, provider LIMIT :limit""",
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         limit=limit,
+        unlimited=UNLIMITED,
     )

@@ -52,12 +52,13 @@ def add(session: Session, *, tenant_id: int, suppressions: Iterable[NewSuppressi
 
 
 def of(session: Session, *, tenant_id: int, recipient_key: str) -> Sequence[Row]:
-    """Return a person's suppressions in this tenant, oldest first, with the name of the audience that they hold for."""
+    """Return a person's suppressions in this tenant, oldest first; `holds` is false of those that have ended."""
     return rows(
         session,
         """
         SELECT suppression.id, suppression.scope, audience.name AS audience, suppression.reason,
-               suppression.source, suppression.detail, suppression.created_at, suppression.expires_at
+               suppression.source, suppression.detail, suppression.created_at, suppression.expires_at,
+               suppression.expires_at IS NULL OR suppression.expires_at > now() AS holds
         FROM suppression
         LEFT JOIN audience
             ON audience.tenant_id = suppression.tenant_id AND audience.id = suppression.audience_id

@@ -106,13 +106,17 @@ def schedule(resources: Resources, campaign_id: int, *, start_at: datetime) -> N
 def start(resources: Resources, campaign_id: int) -> Preflight:
     """Check a campaign and, if nothing forbids it, let it be sent; one that is being sent already goes on.
 
+    What a worker that died has left behind is settled first, so that nothing needs another program to carry it on.
+
     Raises:
         PreflightError: Findings forbid the start.
         ConflictError: It is paused, done or cancelled.
     """
-    result = preflight.check_campaign(resources, campaign_id)
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
+    settle(resources, tenant_id=tenant_id)
+    result = preflight.check_campaign(resources, campaign_id)
+    with resources.database.begin() as session:
         state = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id).state
         if state not in STARTABLE:
             raise ConflictError(f"campaign {campaign_id} is {state}", hint=_next_step(state, campaign_id))

@@ -58,6 +58,9 @@ def examine(resources: Resources) -> Iterator[Check]:
 
 def _database(identifier: str, resources: Resources) -> Check:
     version = resources.database.server_version()
+    for warning in runtime.warnings(postgresql=version):
+        if warning.component == "PostgreSQL":
+            return Check(id=identifier, ok=False, warning=True, message=warning.message, hint=warning.hint)
     kind = "configured" if resources.settings.database_url else "embedded"
     return Check(id=identifier, ok=True, message=f"PostgreSQL {version}, {kind}")
 

@@ -47,9 +47,8 @@ def _summary(spellings: int, suppressed: list[dict[str, Any]], found: list[dict[
     if not spellings and not suppressed:
         return "No contact and no suppression has this address."
     known = f"{spellings} contact{'s' if spellings != 1 else ''} with this address"
-    standing = (
-        f"suppressed ({', '.join(row['reason'] for row in suppressed)})" if suppressed else "not suppressed"
-    )
+    reasons = [row["reason"] for row in suppressed if row["holds"]]
+    standing = f"suppressed ({', '.join(reasons)})" if reasons else "not suppressed"
     return f"{known}, {standing}, {len(found)} campaign{'s' if len(found) != 1 else ''}."
 
 

@@ -86,9 +86,9 @@ def check_suppression(resources: Resources, *, tenant_id: int, address: str) -> 
 
 
 def _standing(found: Sequence[Row]) -> dict[str, Any]:
-    reason = strongest(Reason(row["reason"]) for row in found)
+    reason = strongest(Reason(row["reason"]) for row in found if row["holds"])
     return {
-        "suppressed": bool(found),
+        "suppressed": reason is not None,
         "reason": None if reason is None else str(reason),
         "suppressions": [dict(row) for row in found],
     }

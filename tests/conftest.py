@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,9 +22,12 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[EmbeddedPostgres]:
     """A server of this test process, without fsync."""
-    server = ensure_running(tmp_path_factory.mktemp(f"postgres-{worker_id}"), durable=False)
+    state_dir = tmp_path_factory.mktemp(f"postgres-{worker_id}")
+    server = ensure_running(state_dir, durable=False)
     yield server
     server.stop()
+    # pytest keeps the folders of three sessions, and a cluster is 60 MB.
+    shutil.rmtree(state_dir / "postgres" / "data", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ EXCEPTIONS = {
     "accounts.refresh": "an SES account belongs to all tenants",
     "accounts.reserve": "an SES account belongs to all tenants",
     "accounts.slow_down": "an SES account belongs to all tenants",
+    "accounts.unblock": "an SES account belongs to all tenants",
     "campaigns.add": "the campaign that is stored names its tenant itself",
     "campaigns.tenant_of": "the way in for those who know only a campaign's id",
     "facts.of_ses_messages": "finds the tenant of an event",

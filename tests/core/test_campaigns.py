@@ -40,6 +40,7 @@ def test_the_json_is_what_the_interface_documents() -> None:
     assert status.as_json() == {
         "campaign_id": 7,
         "state": "sending",
+        "state_reason": "",
         "audience": 10,
         "pending": 3,
         "claimed": 0,

@@ -91,8 +91,9 @@ def rests(*windows: tuple[int, int]) -> list[float]:
     """Return how long a process rests after each window of (lost, accepted) calls."""
     memory, found = Memory(), []
     for lost, accepted in windows:
+        is_probe = memory.tripped > 0
         memory.note([LOST] * lost, accepted)
-        what = reaction([LOST] * lost, accepted=accepted, memory=memory)
+        what = reaction([LOST] * lost, accepted=accepted, memory=memory, is_probe=is_probe)
         memory.note_reaction(what, accepted)
         found.append(what.block_seconds if what.block_reason == "ambiguity" else 0.0)
     return found

@@ -69,7 +69,7 @@ def test_p07_each_unsafe_component_is_named_with_the_fixed_version() -> None:
         "Update to Python 3.11.15",
         "Update to Jinja 3.1.6",
         "Update to libxml2 2.14.2",
-        "Update to PostgreSQL 14.9",
+        "Update to PostgreSQL 15.0",
     ]
 
 
