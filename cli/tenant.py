@@ -7,7 +7,7 @@ import typer
 
 from cli.output import AsJson, answer, errors_as_answers, listing, pairs, stdout
 from core import warmup
-from core.tenants import TenantState
+from core.tenants import DeliveryApi, TenantState
 from models import Tenant
 from store import sending_domains, tenants
 from tasks import tenants as steps
@@ -33,6 +33,9 @@ def add(
     time_zone: Annotated[str, typer.Option(help="IANA name; a day of warm-up is a day there.")] = "UTC",
     ses_tenant: Annotated[str | None, typer.Option(help="SES tenant name, if SES has one for it.")] = None,
     configuration_set: Annotated[str | None, typer.Option(help="SES configuration set.")] = None,
+    delivery_api: Annotated[
+        DeliveryApi, typer.Option(help="SES's call: one message each, or up to fifty together.")
+    ] = DeliveryApi.SINGLE,
     daily_volume: Annotated[
         int, typer.Option(help="Messages a day that receivers know from this domain already.")
     ] = 0,
@@ -52,6 +55,7 @@ def add(
             time_zone=time_zone,
             ses_tenant_name=ses_tenant,
             configuration_set=configuration_set,
+            delivery_api=delivery_api,
         )
         steps.add(resources(), tenant, daily_volume=daily_volume, warm=warm)
         _answer(slug, as_json=as_json)
@@ -105,6 +109,7 @@ _SHOWN = (
     "time_zone",
     "ses_tenant_name",
     "configuration_set",
+    "delivery_api",
     "created_at",
 )
 

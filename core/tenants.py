@@ -1,4 +1,4 @@
-"""Tenants: their states, and what a tenant's own identity must look like."""
+"""Tenants: their states, how their mail is handed over, and what a tenant's own identity must look like."""
 
 import re
 from enum import StrEnum
@@ -11,6 +11,13 @@ class TenantState(StrEnum):
 
     ACTIVE = "active"
     PAUSED = "paused"
+
+
+class DeliveryApi(StrEnum):
+    """Which of SES's two calls takes a tenant's messages. Both send the same mail under the same ledger."""
+
+    SINGLE = "single"  # SendEmail, one message: a lost answer leaves one in doubt
+    BULK = "bulk"  # SendBulkEmail, up to fifty: less than half the CPU, and a lost answer leaves all in doubt
 
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")

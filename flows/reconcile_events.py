@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.steps import RETRIED
-from tasks import campaigns, events, tenants
+from tasks import campaigns, events, evidence, tenants
 from tasks.events import DrainReport
 from tasks.log import run_logger
 from tasks.resources import resources
@@ -41,8 +41,9 @@ def drain_chunk() -> DrainReport:
 def settle() -> dict[str, int]:
     """End what dead workers left behind, for every tenant."""
     total = {"freed": 0, "in_doubt": 0, "again": 0, "unconfirmed": 0, "done": 0}
+    clear = evidence.queues_are_clear(resources())
     for tenant_id, _ in tenants.everyone(resources()):
-        settled = campaigns.settle(resources(), tenant_id=tenant_id)
+        settled = campaigns.settle(resources(), tenant_id=tenant_id, queues_are_clear=clear)
         total = {name: total[name] + settled[name] for name in total}
     run_logger().info("Settled: %s", _settled_in_words(total))
     return total
@@ -61,6 +62,6 @@ def _in_words(report: DrainReport) -> str:
 
 def _settled_in_words(settled: dict[str, int]) -> str:
     return (
-        f"{settled['freed']:,} leases ended, {settled['in_doubt']:,} put in doubt, "
+        f"{settled['freed']:,} leases ended, {settled['in_doubt']:,} put in doubt, {settled['again']:,} called again, "
         f"{settled['unconfirmed']:,} unconfirmed, {settled['done']} campaigns done"
     )

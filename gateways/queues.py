@@ -52,10 +52,15 @@ def ensure_event_pipeline(
     return [_ensure(name, sns, sqs) for name in names]
 
 
+def dead_letters_of(name: str) -> str:
+    """Return the name of the queue for what could not be processed."""
+    return f"{name}-dead-letters"
+
+
 def _ensure(name: str, sns: "SNSClient", sqs: "SQSClient") -> EventQueue:
     topic_arn = sns.create_topic(Name=name)["TopicArn"]
     _let_ses_publish(topic_arn, sns)
-    dead_letter_url, dead_letter_arn = _ensure_queue(f"{name}-dead-letters", {}, sqs)
+    dead_letter_url, dead_letter_arn = _ensure_queue(dead_letters_of(name), {}, sqs)
     redrive = {"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": MAX_RECEIVE_COUNT}
     queue_url, queue_arn = _ensure_queue(name, {"RedrivePolicy": json.dumps(redrive)}, sqs)
     policy = _statement(

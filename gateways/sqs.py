@@ -80,6 +80,17 @@ class Queue:
             )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
+    def backlog(self) -> int:
+        """Return about how many messages SQS holds: waiting, received and not yet deleted, or delayed."""
+        names: Final = (
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        )
+        with self._explained():
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[*names])
+        return sum(int(answer["Attributes"][name]) for name in names)
+
     @cached_property
     def _client(self) -> "SQSClient":
         return self._given or aws.client("sqs")

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Text
 from sqlmodel import Column, Field, SQLModel
 
-from core.tenants import TenantState
+from core.tenants import DeliveryApi, TenantState
 from models.base import created, identity, json_object, one_of, word, words
 
 
@@ -13,7 +13,10 @@ class Tenant(SQLModel, table=True):
     """Who sends. `ses_tenant_name` and `configuration_set` are SES's own isolation of it."""
 
     __tablename__ = "tenant"
-    __table_args__ = (one_of("state", TenantState, "tenant_state"),)
+    __table_args__ = (
+        one_of("state", TenantState, "tenant_state"),
+        one_of("delivery_api", DeliveryApi, "tenant_delivery_api"),
+    )
 
     id: int | None = Field(default=None, sa_column=identity())
     slug: str = Field(sa_column=Column(Text, nullable=False, unique=True))
@@ -30,5 +33,8 @@ class Tenant(SQLModel, table=True):
     state_reason: str = Field(default="", sa_column=words("state_reason", ""))
     ses_tenant_name: str | None = Field(default=None, sa_column=words("ses_tenant_name", required=False))
     configuration_set: str | None = Field(default=None, sa_column=words("configuration_set", required=False))
+    delivery_api: DeliveryApi = Field(
+        default=DeliveryApi.SINGLE, sa_column=word("delivery_api", DeliveryApi.SINGLE, of=DeliveryApi)
+    )
     policies: dict[str, int] = Field(default_factory=dict, sa_column=json_object("policies"))
     created_at: datetime | None = Field(default=None, sa_column=created())

@@ -90,6 +90,15 @@ def take(session: Session, *, limit: int = 500) -> list[Waiting]:
     return [Waiting(id=row["id"], raw=row["raw"]) for row in found]
 
 
+def is_clear(session: Session) -> bool:
+    """Whether every event was applied, is in quarantine, or is known to be about no delivery of ours."""
+    waiting = rows(
+        session,
+        "SELECT FROM inbox_event WHERE applied_at IS NULL AND quarantined_at IS NULL AND error IS NULL LIMIT 1",
+    )
+    return not waiting
+
+
 def mark_applied(session: Session, ids: Sequence[int], *, tenant_id: int) -> None:
     """Note that events changed what is known of a tenant's deliveries."""
     run(

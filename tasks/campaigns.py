@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from core import forecast as forecasting
 from core import headers
@@ -15,15 +14,9 @@ from core.runs import Ending, Tally
 from gateways import templates
 from models import Campaign
 from store import audiences, campaigns, deliveries, planning, sending_domains, tenants
-from tasks import preflight
+from tasks import evidence, preflight
 from tasks.preflight import Preflight
 from tasks.resources import Resources
-
-
-# AWS refuses a request whose signature is older than five minutes ("Signature Version 4"); with as much again for
-# clocks, and then twice that, no call of an older attempt can still be accepted.
-GUARD: Final = timedelta(minutes=20)
-DOUBT_WINDOW: Final = timedelta(hours=24)  # then doubt that no evidence settled is called `unconfirmed`
 
 
 def create(
@@ -215,12 +208,23 @@ def _move(
         return campaigns.status(session, **key)
 
 
-def settle(resources: Resources, *, tenant_id: int) -> dict[str, int]:
-    """End leases that are over and doubt that is too old, and close the campaigns that have nothing open."""
+def settle(resources: Resources, *, tenant_id: int, queues_are_clear: bool = False) -> dict[str, int]:
+    """End leases that are over and doubt by each campaign's policy, and close the campaigns that have nothing open.
+
+    Args:
+        resources: Of this process.
+        tenant_id: Whose campaigns.
+        queues_are_clear: Whether all events were just drained (`tasks.evidence`); otherwise silence proves nothing.
+    """
+    settings = resources.settings
     with resources.database.begin() as session:
         freed, doubtful = deliveries.reap(session, tenant_id=tenant_id)
-        again = deliveries.send_again(session, tenant_id=tenant_id, after=GUARD)
-        unconfirmed = deliveries.give_up(session, tenant_id=tenant_id, after=DOUBT_WINDOW)
+        guard = timedelta(seconds=settings.doubt_guard_seconds)
+        again = deliveries.send_again(session, tenant_id=tenant_id, after=guard)
+    again += evidence.send_again(resources, tenant_id=tenant_id, queues_are_clear=queues_are_clear)
+    with resources.database.begin() as session:
+        window = timedelta(seconds=settings.doubt_window_seconds)
+        unconfirmed = deliveries.give_up(session, tenant_id=tenant_id, after=window)
         done = sum(
             campaigns.finish(session, tenant_id=tenant_id, campaign_id=campaign_id)
             for campaign_id in campaigns.open_ones(session, tenant_id=tenant_id)

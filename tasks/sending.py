@@ -2,7 +2,7 @@
 
     claim     some hundred deliveries are reserved and rendered, outside any transaction
     intent    one transaction: rate, campaign and tenant state, suppressions, allowance, and the attempt ids
-    call      up to `calls_in_flight` at once, each exactly once, none after its deadline
+    call      up to `calls_in_flight` at once, each attempt exactly once, none after its deadline
     record    one transaction, fenced by the attempt ids
 
 Whatever kills this process at whatever point leaves rows that somebody else carries on: see docs/sending.md. This
@@ -30,11 +30,13 @@ from core.runs import Ending, Tally
 from store import accounts, campaigns, deliveries, sending_domains
 from store.deliveries import Attempt, Claimed, Outcome
 from store.session import Session
+from tasks.calls import Answer, Call, call_out
 from tasks.messages import Job, load_job, message_for
 from tasks.resources import Resources
 
 
 CALL_DEADLINE_SHARE: Final = 0.7  # of the lease; the rest is for the answer and the clock
+RETRY_PATIENCE: Final = timedelta(seconds=15)
 PATIENCE: Final = timedelta(seconds=5)  # a wait for the rate is slept out, a longer one ends the stretch
 
 
@@ -57,7 +59,7 @@ class _Rendered:
 class _Window:
     """Attempts whose intents are committed: each is called once, none after the deadline."""
 
-    calls: Sequence[tuple[Attempt, Message]]
+    calls: Sequence[Call]
     day: date
     deadline: float
     is_probe: bool
@@ -82,6 +84,7 @@ class Sender:
         self._job = job
         self._pool = pool
         self._memory = outcomes.Memory()
+        self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
 
     def send(self, *, seconds: float) -> Tally:
@@ -122,9 +125,14 @@ class Sender:
                 ),
                 lease=timedelta(seconds=self._settings.claim_lease_seconds),
             )
-        if not claimed:
+            soon = None if claimed else deliveries.due_in(session, **self._key)
+        if claimed:
+            return claimed
+        if soon is None or soon > RETRY_PATIENCE:
             raise _Stop(Ending.NOTHING_DUE)
-        return claimed
+        # Throttled messages come back within seconds; nobody should have to start another run for them.
+        time.sleep(min(max(soon.total_seconds(), 0.05), max(seconds, 0.05)))
+        return []
 
     def _check_may_send(self, session: Session) -> None:
         job = self._job
@@ -228,17 +236,11 @@ class Sender:
             raise _Stop(Ending.ALLOWANCE)
         return wanted if taken is None else taken  # None: the domain is warm
 
-    def _call(self, window: _Window) -> Iterator[tuple[Attempt, str | SendingError]]:
-        """Make every call of the window once; yield each attempt with its `ses_message_id` or its error."""
-
-        def call(item: tuple[Attempt, Message]) -> tuple[Attempt, str | SendingError]:
-            attempt, message = item
-            try:
-                return attempt, self._ses.send(self._tagged(attempt, message), deadline=window.deadline)
-            except SendingError as error:
-                return attempt, error
-
-        return self._pool.map(call, window.calls)
+    def _call(self, window: _Window) -> Iterator[Answer]:
+        """Call out the window; yield each attempt with its `ses_message_id` or its error."""
+        calls = [(attempt, self._tagged(attempt, message)) for attempt, message in window.calls]
+        api = self._job.tenant.delivery_api
+        return call_out(self._ses, self._pool, calls, api=api, deadline=window.deadline)
 
     def _tagged(self, attempt: Attempt, message: Message) -> Message:
         return message.tagged(
@@ -250,9 +252,7 @@ class Sender:
             )
         )
 
-    def _record(
-        self, window: _Window, answers: Sequence[tuple[Attempt, str | SendingError]], tally: Tally
-    ) -> None:
+    def _record(self, window: _Window, answers: Sequence[Answer], tally: Tally) -> None:
         """Write down what the calls came to, then act on what the errors say about everybody's next call."""
         accepted = [(attempt, answer) for attempt, answer in answers if isinstance(answer, str)]
         refused = [(attempt, answer) for attempt, answer in answers if isinstance(answer, SendingError)]
@@ -279,6 +279,7 @@ class Sender:
             errors,
             accepted=accepted,
             memory=memory,
+            is_probe=is_probe,
             ambiguity_pause=self._settings.ambiguity_pause_seconds,
         )
         memory.note_reaction(reaction, accepted)

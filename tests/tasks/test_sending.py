@@ -12,7 +12,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from core import errors
+from core import errors, outcomes
 from core.campaigns import CampaignState
 from core.errors import SendingError
 from core.message import Message
@@ -20,76 +20,29 @@ from core.runs import Ending, Tally
 from core.suppression import Reason
 from core.tenants import TenantState
 from store import accounts, campaigns, deliveries, sending_domains, tenants
-from store.session import Database, one, rows, run
+from store.session import one, rows, run
 from tasks import campaigns as steps
-from tasks.resources import Resources
+from tasks import sending as sending_steps
 from tasks.sending import sender
 from tests.builders import (
-    Scene,
     a_campaign,
     a_contact,
-    a_scene,
     allow_today,
     allowance,
     an_account,
     ledger,
     pass_time,
     plan,
-    states,
     suppress,
 )
-from tests.fakes import REGION, FakeSes, Script, all_accepted, lost, some_resources
+from tests.fakes import REGION, all_accepted, lost
+from tests.stage import Stage
 
 
-class Stage:
-    """A planned campaign, a SES that follows a script, and the process that sends."""
-
-    def __init__(self, database: Database, state_dir: Path) -> None:
-        self.database = database
-        self.state_dir = state_dir
-        self.ses = FakeSes()
-
-    def set(self, contacts: int, script: Script = all_accepted, **scene: object) -> Scene:
-        with self.database.begin() as session:
-            planned = a_scene(session, contacts=contacts, **scene)
-            plan(session, planned)
-            an_account(session)
-        self.ses.script = script
-        return planned
-
-    def resources(self, **settings: int) -> Resources:
-        return some_resources(self.database, self.state_dir, self.ses, **settings)
-
-    def send(self, scene: Scene, seconds: float = 30, **settings: int) -> Tally:
-        with sender(self.resources(**settings), scene.campaign_id) as sending:
-            return sending.send(seconds=seconds)
-
-    def send_until_done(self, scene: Scene, pause: timedelta, rounds: int = 50) -> list[Tally]:
-        """Send again and again, letting time pass in between, until nobody waits."""
-        tallies = []
-        for _ in range(rounds):
-            tallies.append(self.send(scene))
-            if not self.states(scene).get("pending"):
-                return tallies
-            pass_time(self.database, pause)
-        raise AssertionError(f"still not done: {self.states(scene)}")
-
-    def states(self, scene: Scene) -> dict[str, int]:
-        with self.database.begin() as session:
-            assert campaigns.status(session, **scene.campaign).adds_up
-            return states(session, scene)
-
-    def ledger(self, scene: Scene) -> list[dict[str, object]]:
-        with self.database.begin() as session:
-            return list(ledger(session, scene))
-
-    def called_twice(self) -> list[str]:
-        return [recipient for recipient, calls in Counter(self.ses.recipients).items() if calls > 1]
-
-
-@pytest.fixture
-def stage(database: Database, tmp_path: Path) -> Stage:
-    return Stage(database, tmp_path)
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a stretch end at once where it would wait some seconds for throttled messages."""
+    monkeypatch.setattr(sending_steps, "RETRY_PATIENCE", timedelta(0))
 
 
 # All is well
@@ -405,6 +358,36 @@ def test_a_third_of_the_calls_throttled_slows_down_and_loses_nobody(stage: Stage
     assert (first.accepted, first.retried, first.in_doubt, first.failed) == (40, 20, 0, 0)
     assert stage.states(scene) == {"sent": 60}
     assert Counter(message.recipient for message in stage.ses.sent).most_common(1)[0][1] == 1
+
+
+def test_a_brown_out_never_puts_the_list_in_doubt(stage: Stage) -> None:
+    """F35"""
+    answers = {"lost": True}
+    scene = stage.set(200, lambda _message, number: lost() if answers["lost"] else f"fake-{number}")
+    settings = {"window_size": 10, "ambiguity_pause_seconds": 0.01}
+    first = stage.send(scene, **settings)
+    assert (first.ending, first.reason, first.in_doubt) == (Ending.BLOCKED, "ambiguity", 10)
+    time.sleep(0.02)
+    probe = stage.send(scene, **settings)
+    assert probe.in_doubt == 1, "after a rest a single message asks whether SES answers again"
+    answers["lost"] = False
+    for _ in range(50):
+        time.sleep(0.02)
+        if stage.send(scene, **settings).ending is Ending.NOTHING_DUE:
+            break
+    assert stage.states(scene) == {"sent": 189, "in_doubt": 11}
+    assert stage.called_twice() == []
+
+
+def test_a_stretch_waits_for_throttled_messages_itself(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F07"""
+    monkeypatch.setattr(sending_steps, "RETRY_PATIENCE", timedelta(seconds=15))
+    monkeypatch.setattr(outcomes, "THROTTLED_RETRY_SECONDS", (0.1, 0.3))
+    scene = stage.set(
+        10, lambda _message, number: errors.ThrottledError("rate") if number <= 4 else f"fake-{number}"
+    )
+    assert stage.send(scene) == Tally(accepted=10, retried=4, ending=Ending.NOTHING_DUE)
+    assert stage.states(scene) == {"sent": 10}
 
 
 def test_a_throttled_account_slows_by_a_third_a_second_and_recovers(stage: Stage) -> None:

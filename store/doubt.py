@@ -1,0 +1,81 @@
+"""Doubt: the deliveries whose calls may or may not have been accepted, and what is known around them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.deliveries import Policy
+from core.evidence import SLOT, Neighbourhood
+from store.session import Session, count, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One doubtful delivery of a campaign that may send again on evidence."""
+
+    delivery_id: int
+    attempt_id: str
+    age: timedelta
+    around: Neighbourhood
+
+
+def under_evidence(session: Session, *, tenant_id: int, guard: timedelta, limit: int = 10_000) -> list[Doubt]:
+    """Return the doubt past the guard in campaigns with the policy `evidence`, each with its neighbourhood.
+
+    Neighbours are counted by slots of ten minutes: those of the call's own slot and of the two beside it.
+    """
+    found = rows(
+        session,
+        """WITH doubt AS (
+               SELECT d.id, d.attempt_id, d.submitted_at,
+                      floor(extract(epoch FROM d.submitted_at) / :slot)::bigint AS slot
+               FROM delivery d JOIN campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
+               WHERE d.tenant_id = :tenant_id AND d.state = 'in_doubt' AND c.policy = :policy AND c.state = 'sending'
+                 AND d.submitted_at < clock_timestamp() - :guard
+               ORDER BY d.id LIMIT :limit
+           ), slots AS (
+               SELECT DISTINCT slot + beside AS slot FROM doubt, generate_series(-1, 1) AS beside
+           ), neighbour AS (
+               SELECT floor(extract(epoch FROM d.submitted_at) / :slot)::bigint AS slot, count(*) AS confirmed,
+                      count(f.delivery_id) AS told
+               FROM delivery d
+               LEFT JOIN delivery_fact f ON f.tenant_id = d.tenant_id AND f.delivery_id = d.id AND f.fact = 'sent'
+               WHERE d.tenant_id = :tenant_id AND d.state IN ('sent', 'failed') AND d.resolved_by = 'api'
+                 AND d.ses_message_id IS NOT NULL
+                 AND d.submitted_at >= (SELECT to_timestamp(min(slot) * :slot) FROM slots)
+                 AND d.submitted_at < (SELECT to_timestamp((max(slot) + 1) * :slot) FROM slots)
+               GROUP BY 1
+           )
+           SELECT doubt.id, doubt.attempt_id, clock_timestamp() - doubt.submitted_at AS age,
+                  coalesce(sum(neighbour.confirmed), 0)::bigint AS confirmed,
+                  coalesce(sum(neighbour.told), 0)::bigint AS told
+           FROM doubt LEFT JOIN neighbour ON neighbour.slot BETWEEN doubt.slot - 1 AND doubt.slot + 1
+           GROUP BY doubt.id, doubt.attempt_id, doubt.submitted_at ORDER BY doubt.id""",
+        tenant_id=tenant_id,
+        policy=Policy.EVIDENCE,
+        guard=guard,
+        limit=limit,
+        slot=int(SLOT.total_seconds()),
+    )
+    return [
+        Doubt(
+            row["id"],
+            row["attempt_id"],
+            row["age"],
+            Neighbourhood(confirmed=row["confirmed"], told=row["told"]),
+        )
+        for row in found
+    ]
+
+
+def refute(session: Session, *, tenant_id: int, doubts: Sequence[Doubt]) -> int:
+    """Let refuted deliveries wait for another call, if their attempt is still the doubtful one; return how many."""
+    return count(
+        session,
+        """UPDATE delivery d SET state = 'pending', lease_until = NULL, not_before = NULL, outcome_code = 'refuted'
+           FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS text[])) AS w (id, attempt_id)
+           WHERE d.tenant_id = :tenant_id AND d.id = w.id AND d.attempt_id = w.attempt_id AND d.state = 'in_doubt'""",
+        tenant_id=tenant_id,
+        ids=[doubt.delivery_id for doubt in doubts],
+        attempts=[doubt.attempt_id for doubt in doubts],
+    )

@@ -1,0 +1,49 @@
+"""When silence proves that a call was never accepted."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.evidence import Neighbourhood, is_refuted
+
+
+GUARD = timedelta(minutes=20)
+
+
+def refuted(*, minutes: float = 30, confirmed: int = 50, told: int = 50, clear: bool = True) -> bool:
+    return is_refuted(
+        age=timedelta(minutes=minutes),
+        guard=GUARD,
+        around=Neighbourhood(confirmed=confirmed, told=told),
+        pipeline_is_clear=clear,
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        pytest.param({}, True, id="F02: all neighbours' events came, and its own did not"),
+        pytest.param({"minutes": 20}, False, id="within the guard the call may still be accepted"),
+        pytest.param({"told": 49}, False, id="F36: an event of a neighbour is missing"),
+        pytest.param({"confirmed": 49, "told": 49}, False, id="too few neighbours prove nothing"),
+        pytest.param({"confirmed": 0, "told": 0}, False, id="F03: no neighbours at all"),
+        pytest.param({"clear": False}, False, id="its event may still wait in a queue"),
+    ],
+)
+def test_silence_is_proof_only_past_the_guard_and_the_watermark(
+    case: dict[str, int], *, expected: bool
+) -> None:
+    assert refuted(**case) is expected
+
+
+@given(confirmed=st.integers(0, 300), missing=st.integers(0, 300), more=st.integers(1, 50))
+def test_more_missing_events_never_refute_more(confirmed: int, missing: int, more: int) -> None:
+    told = max(confirmed - missing, 0)
+    assert refuted(confirmed=confirmed, told=max(told - more, 0)) <= refuted(confirmed=confirmed, told=told)
+
+
+def test_the_loss_that_remains_possible_is_stated() -> None:
+    assert Neighbourhood(confirmed=300, told=300).loss_bound == pytest.approx(0.01)
+    assert Neighbourhood(confirmed=300, told=299).loss_bound == 1.0
