@@ -6,6 +6,13 @@ from pathlib import Path
 import pytest
 
 from core.deliveries import TERMINAL, TRANSITIONS, Move, State
+from core.errors import (
+    MessageRejectedError,
+    QuotaExhaustedError,
+    SendingError,
+    SendingPausedError,
+    ThrottledError,
+)
 from gateways import ses_errors
 
 
@@ -48,6 +55,10 @@ def test_every_state_is_explained(page: str) -> None:
     } == set(State)
 
 
+def statuses(kind: type[SendingError]) -> frozenset[str]:
+    return frozenset(status for status, error in ses_errors.ENTRIES.items() if error is kind)
+
+
 @pytest.mark.parametrize(
     ("codes", "delivery"),
     [
@@ -55,6 +66,10 @@ def test_every_state_is_explained(page: str) -> None:
         pytest.param(ses_errors.PAUSED, "`pending`", id="paused"),
         pytest.param(ses_errors.REJECTED, "`failed`", id="rejected"),
         pytest.param(ses_errors.STALE, "`pending`", id="stale"),
+        pytest.param(statuses(ThrottledError), "`pending`, after 1 to 10 s", id="an entry is throttled"),
+        pytest.param(statuses(QuotaExhaustedError), "`pending`", id="an entry is over the quota"),
+        pytest.param(statuses(SendingPausedError), "`pending`", id="an entry is paused"),
+        pytest.param(statuses(MessageRejectedError), "`failed`", id="an entry is rejected"),
     ],
 )
 def test_every_code_that_the_gateway_knows_stands_in_the_table(
