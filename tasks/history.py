@@ -80,7 +80,11 @@ def _timeline(row: Row, reported: Sequence[Row]) -> list[dict[str, Any]]:
         (row["resolved_at"], f"{row['state']}, known by {row['resolved_by']}", {}),
     ]
     steps += [
-        (fact["first_at"], reporting.fact_in_words(fact["fact"]), {"times": fact["times"], "detail": fact["detail"]})
+        (
+            fact["first_at"],
+            reporting.fact_in_words(fact["fact"]),
+            {"times": fact["times"], "detail": fact["detail"]},
+        )
         for fact in reported
     ]
     known = [(at, what, more) for at, what, more in steps if at is not None]

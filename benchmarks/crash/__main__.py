@@ -5,6 +5,7 @@ import sys
 
 from benchmarks.crash.chaos import Options, as_line, as_text, torment
 from core.deliveries import Policy
+from core.tenants import DeliveryApi
 
 
 ROWS_FOR_A_KILL = 20
@@ -16,18 +17,17 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=60, help="SIGKILLs of workers and the keeper")
     parser.add_argument("--rows", type=int, help=f"people; {ROWS_FOR_A_KILL} for each kill, and 200 at least")
     parser.add_argument("--policy", choices=[*map(str, Policy)], default=str(Policy.EVIDENCE))
-    parser.add_argument("--api", choices=["single", "bulk"], default="single")
+    parser.add_argument("--api", choices=[*map(str, DeliveryApi)], default=str(DeliveryApi.SINGLE))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--json", action="store_true", help="one line for programs")
     parser.add_argument("--naive", action="store_true", help="the usual worker, to compare with")
     words = parser.parse_args()
-    if words.api == "bulk":
-        parser.error("this version sends with SendEmail only")
     options = Options(
         kills=words.kills,
         rows=words.rows or max(200, ROWS_FOR_A_KILL * words.kills),
         policy=Policy(words.policy),
+        api=DeliveryApi(words.api),
         seed=words.seed,
         workers=words.workers,
         naive=words.naive,

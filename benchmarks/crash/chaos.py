@@ -21,6 +21,7 @@ from benchmarks.crash.plan import Plan
 from benchmarks.crash.verdict import Verdict, judge
 from benchmarks.world import World, a_world
 from core.deliveries import TERMINAL, Policy, State
+from core.tenants import DeliveryApi
 from gateways import postgres
 from gateways.postgres import _run as run_program
 from store.session import rows, run
@@ -43,6 +44,7 @@ class Options:
     kills: int
     rows: int
     policy: Policy
+    api: DeliveryApi
     seed: int
     workers: int
     naive: bool
@@ -50,7 +52,7 @@ class Options:
     @property
     def limit_seconds(self) -> float:
         """Return when a run is given up: its kills, then two windows of doubt, on a slow machine."""
-        return 90.0 + 2.0 * self.kills
+        return 180.0 + 2.0 * self.kills
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +89,12 @@ def _plan(world: World, simulator: Simulator, folder: Path, options: Options) ->
     world.account(max_send_rate=_SEND_RATE)
     campaign_id = world.campaign(world.contacts(options.rows))
     with world.resources.database.begin() as session:
-        run(
-            session,
-            "UPDATE campaign SET policy = :policy WHERE id = :id",
-            policy=options.policy,
-            id=campaign_id,
-        )
+        run(session, "UPDATE campaign SET policy = :policy", policy=options.policy)
+        run(session, "UPDATE tenant SET delivery_api = :api", api=options.api)
     planned = campaigns.plan(world.resources, campaign_id)
     assert planned == options.rows, planned
     return Plan(
-        settings=plans.settings(world.resources.database.url, world.folder),
+        settings=plans.settings(world.resources.database.url, world.folder, options.policy),
         tenant_id=world.tenant_id,
         campaign_id=campaign_id,
         event_log=simulator.event_log,

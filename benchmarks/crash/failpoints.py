@@ -28,13 +28,13 @@ EXIT_STATUS: Final = 137  # what a shell says of a process that was killed with 
 
 # How probable a death is each time a worker passes. A window has many calls, so those that come once a call are rarer.
 LABELS: Final = {
-    "claimed": 0.1,
-    "rendered": 0.1,
-    "intended": 0.05,  # the intent is committed, and no call has left
-    "leaving": 0.01,  # the request is signed, and nothing is written yet
-    "answered": 0.01,  # the answer is read, and nobody else knows it
-    "recorded": 0.05,
-    "released": 0.1,
+    "claimed": 0.2,
+    "rendered": 0.2,
+    "intended": 0.1,  # the intent is committed, and no call has left
+    "leaving": 0.02,  # the request is signed, and nothing is written yet
+    "answered": 0.02,  # the answer is read, and nobody else knows it
+    "recorded": 0.1,
+    "released": 0.2,
 }
 
 
@@ -70,7 +70,8 @@ class FailpointSes(Ses):
         super().__init__(calls_in_flight=calls_in_flight, read_timeout=READ_TIMEOUT_SECONDS)
         self._failpoint = failpoint
         # After the check of the deadline, which was registered before: the very last moment before the connection.
-        self._client.meta.events.register_last("before-send.sesv2.SendEmail", self._about_to_leave)
+        for operation in ("SendEmail", "SendBulkEmail"):
+            self._client.meta.events.register_last(f"before-send.sesv2.{operation}", self._about_to_leave)
 
     def _about_to_leave(self, **_event: object) -> None:
         self._failpoint.passed("leaving")
@@ -80,6 +81,12 @@ class FailpointSes(Ses):
         ses_message_id = super().send(message, deadline=deadline)
         self._failpoint.passed("answered")
         return ses_message_id
+
+    def send_bulk(self, messages: Sequence[Message], *, deadline: float) -> list[str | SendingError]:
+        """Send together, as always."""
+        answers = super().send_bulk(messages, deadline=deadline)
+        self._failpoint.passed("answered")
+        return answers
 
 
 @dataclass(frozen=True)

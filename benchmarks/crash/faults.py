@@ -29,6 +29,10 @@ RULES: Final[Sequence[Mapping[str, Any]]] = (
     {"action": "error", "status": 503, "when": "after", "probability": 0.03},
     {"action": "truncated_200", "probability": 0.03},
     {"action": "html_200", "probability": 0.03},
+    # Of a bulk call alone: an entry that may be tried again, one that may not, and an answer that is missing.
+    {"action": "entry_status", "status": "TRANSIENT_FAILURE", "probability": 0.05},
+    {"action": "entry_status", "status": "MESSAGE_REJECTED", "probability": 0.02},
+    {"action": "short_reply", "probability": 0.05},
 )
 
 

@@ -6,14 +6,13 @@ deleted from its queue: dying in between costs a repetition, which the inbox abs
 
 import os
 import time
-from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.crash.plan import Plan
 from benchmarks.crash.worker import is_wanted, lost_database
 from core.errors import MalformedEventError
-from store import campaigns, deliveries, inbox
-from tasks import events
+from store import inbox
+from tasks import campaigns, events
 from tasks.resources import Resources
 
 
@@ -27,8 +26,8 @@ def keep(plan: Plan) -> None:
     log = EventLog(plan.event_log, plan.folder / "event-log.place")
     while is_wanted():
         with lost_database():
-            ingest(resources, log)
-            _settle(resources, plan.tenant_id)
+            drained = not ingest(resources, log)
+            campaigns.settle(resources, tenant_id=plan.tenant_id, queues_are_clear=drained)
         time.sleep(_PAUSE_SECONDS)
 
 
@@ -79,13 +78,3 @@ def _arrival(line: str) -> inbox.Arrival | None:
         return events.arrival(line, source="file")
     except MalformedEventError:
         return None  # the notice with which SES greets a new topic
-
-
-def _settle(resources: Resources, tenant_id: int) -> None:
-    guard, window = resources.settings.doubt_guard_seconds, resources.settings.doubt_window_seconds
-    with resources.database.begin() as session:
-        deliveries.reap(session, tenant_id=tenant_id)
-        deliveries.send_again(session, tenant_id=tenant_id, after=timedelta(seconds=guard))
-        deliveries.give_up(session, tenant_id=tenant_id, after=timedelta(seconds=window))
-        for campaign_id in campaigns.open_ones(session, tenant_id=tenant_id):
-            campaigns.finish(session, tenant_id=tenant_id, campaign_id=campaign_id)

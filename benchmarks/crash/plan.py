@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from core.deliveries import Policy
 from gateways.settings import Settings
 
 
@@ -21,6 +22,9 @@ GUARD_SECONDS: Final = (
     8  # over 0.7 * 2 until a call must have left, 4 for its signature, and a slow acceptance
 )
 WINDOW_SECONDS: Final = 14
+# Evidence needs the campaign to come to rest, so that all neighbours of a call have been told of; then round after round
+# a quarter of the calls is in doubt again, and each round takes a guard.
+EVIDENCE_WINDOW_SECONDS: Final = 600
 LONGEST_PAUSE_SECONDS: Final = 3 * CALL_LEASE_SECONDS
 
 CALLS_IN_FLIGHT: Final = 8
@@ -40,7 +44,7 @@ class Plan:
     seed: int
 
 
-def settings(database_url: str, state_dir: Path) -> Settings:
+def settings(database_url: str, state_dir: Path, policy: Policy) -> Settings:
     """Return the settings of the processes under test."""
     return Settings(
         database_url=database_url,
@@ -48,7 +52,7 @@ def settings(database_url: str, state_dir: Path) -> Settings:
         claim_lease_seconds=CLAIM_LEASE_SECONDS,
         call_lease_seconds=CALL_LEASE_SECONDS,
         doubt_guard_seconds=GUARD_SECONDS,
-        doubt_window_seconds=WINDOW_SECONDS,
+        doubt_window_seconds=EVIDENCE_WINDOW_SECONDS if policy is Policy.EVIDENCE else WINDOW_SECONDS,
         # A quarter of all answers is lost on purpose: what would be a brown-out elsewhere is the weather here.
         ambiguity_pause_seconds=0.01,
         calls_in_flight=CALLS_IN_FLIGHT,
