@@ -13,7 +13,7 @@ help: ## print this list
 
 install: $(INSTALLED) ## install the locked versions and Posthouse itself into .venv
 
-demo: $(INSTALLED) ## install, then watch three tenants send: simulator, dashboard and Prefect included
+demo: $(INSTALLED) ## install, then watch two tenants send: simulator, dashboard and Prefect included
 	$(BIN)/posthouse demo
 
 up: $(INSTALLED) ## run the whole local stack until Ctrl-C

@@ -44,14 +44,25 @@ class Attempt:
 
 
 def claim(
-    session: Session, *, tenant_id: int, campaign_id: int, token: str, limit: int, lease: timedelta
+    session: Session,
+    *,
+    tenant_id: int,
+    campaign_id: int,
+    token: str,
+    limit: int,
+    lease: timedelta,
+    after: int = 0,
 ) -> list[Claimed]:
-    """Reserve up to `limit` due deliveries; those that another worker is reserving are passed over."""
+    """Reserve up to `limit` due deliveries; those that another worker is reserving are passed over.
+
+    `after` is where the last claim ended: from there the index has no entries of deliveries that are gone. They stay
+    in it until the next vacuum, and every claim from the beginning would walk over all of them.
+    """
     claimed = rows(
         session,
         """WITH due AS (
                SELECT tenant_id, id FROM delivery
-               WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'
+               WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending' AND id > :after
                  AND (not_before IS NULL OR not_before <= clock_timestamp())
                ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
            )
@@ -64,6 +75,7 @@ def claim(
         token=token,
         limit=limit,
         lease=lease,
+        after=after,
         claimed=State.CLAIMED,
     )
     return [Claimed(row["id"], row["contact_id"], row["address"], row["attributes"]) for row in claimed]

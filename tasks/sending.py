@@ -84,6 +84,7 @@ class Sender:
         self._job = job
         self._pool = pool
         self._memory = outcomes.Memory()
+        self._after = 0  # where the last claim ended
         self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
 
@@ -112,19 +113,13 @@ class Sender:
 
     def _claim(self, token: str, seconds: float) -> list[Claimed]:
         """Reserve what can be sent in this time, no more than today's allowance admits."""
-        job = self._job
         with self._database.begin() as session:
             self._check_may_send(session)
-            claimed = deliveries.claim(
-                session,
-                tenant_id=job.tenant_id,
-                campaign_id=job.campaign_id,
-                token=token,
-                limit=min(
-                    self._settings.claim_size, self._fitting(session, seconds), self._left_today(session)
-                ),
-                lease=timedelta(seconds=self._settings.claim_lease_seconds),
-            )
+            limit = min(self._settings.claim_size, self._fitting(session, seconds), self._left_today(session))
+            claimed = self._claim_from(session, token, limit, self._after)
+            if not claimed and self._after:
+                claimed = self._claim_from(session, token, limit, 0)
+            self._after = max((delivery.delivery_id for delivery in claimed), default=0)
             soon = None if claimed else deliveries.due_in(session, **self._key)
         if claimed:
             return claimed
@@ -133,6 +128,10 @@ class Sender:
         # Throttled messages come back within seconds; nobody should have to start another run for them.
         time.sleep(min(max(soon.total_seconds(), 0.05), max(seconds, 0.05)))
         return []
+
+    def _claim_from(self, session: Session, token: str, limit: int, after: int) -> list[Claimed]:
+        lease = timedelta(seconds=self._settings.claim_lease_seconds)
+        return deliveries.claim(session, **self._key, token=token, limit=limit, lease=lease, after=after)
 
     def _check_may_send(self, session: Session) -> None:
         job = self._job

@@ -570,6 +570,15 @@ def test_cancelling_skips_who_waits_and_leaves_calls_and_doubt_to_be_settled(
     assert states(session, scene) == {"sent": 1, "skipped": 2}
 
 
+def test_a_claim_goes_on_where_the_last_one_ended(session: Session, scene: Scene) -> None:
+    first, second, third = [row["id"] for row in ledger(session, scene)]
+    claimed = deliveries.claim(session, **scene.campaign, token="t", limit=1, lease=LEASE, after=first)
+    assert [one.delivery_id for one in claimed] == [second]
+    claimed = deliveries.claim(session, **scene.campaign, token="t", limit=9, lease=LEASE, after=second)
+    assert [one.delivery_id for one in claimed] == [third]
+    assert deliveries.claim(session, **scene.campaign, token="t", limit=9, lease=LEASE, after=third) == []
+
+
 def test_the_next_delivery_that_waits_for_its_time_is_known(session: Session, scene: Scene) -> None:
     assert deliveries.due_in(session, **scene.campaign) is None
     run(
