@@ -11,7 +11,7 @@ See:
     core/deliveries.py for the states and moves; docs/sending.md for what a crash at each beat leaves behind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -158,14 +158,16 @@ def begin(
     return [Attempt(row["delivery_id"], row["attempt_id"]) for row in begun]
 
 
-def release(session: Session, *, tenant_id: int, token: str) -> int:
-    """Give back what this claim still holds; return how many deliveries."""
+def release(session: Session, *, tenant_id: int, token: str, delivery_ids: Collection[int]) -> int:
+    """Give back those of these deliveries that this claim still holds; return how many."""
+    # By their ids: the index of leases is full of entries of deliveries that are gone, until the next vacuum.
     return count(
         session,
         """UPDATE delivery SET state = 'pending', claim_token = NULL, lease_until = NULL
-           WHERE tenant_id = :tenant_id AND state = 'claimed' AND claim_token = :token""",
+           WHERE tenant_id = :tenant_id AND id = ANY(:delivery_ids) AND state = 'claimed' AND claim_token = :token""",
         tenant_id=tenant_id,
         token=token,
+        delivery_ids=list(delivery_ids),
     )
 
 

@@ -13,7 +13,7 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,15 +101,25 @@ class Sender:
     def _send_batch(self, tally: Tally, ends: float) -> None:
         """Claim, render and send some hundred deliveries; give back what the end of the stretch leaves over."""
         token = secrets.token_urlsafe(12)
+        claimed = self._claim(token, ends - time.monotonic())
+        held = {delivery.delivery_id for delivery in claimed}
         try:
-            waiting = deque(self._render(token, self._claim(token, ends - time.monotonic()), tally))
+            waiting = deque(self._render(token, claimed, tally))
             while waiting and time.monotonic() < ends:
                 window = self._begin(token, waiting, tally)
+                held -= {attempt.delivery_id for attempt, _ in window.calls}
                 self._record(window, list(self._call(window)), tally)
         finally:
-            self._database.repeat(
-                lambda session: deliveries.release(session, tenant_id=self._job.tenant_id, token=token)
+            if held:
+                self._release(token, held)
+
+    def _release(self, token: str, held: Collection[int]) -> None:
+        """Give back what was claimed and not begun."""
+        self._database.repeat(
+            lambda session: deliveries.release(
+                session, tenant_id=self._job.tenant_id, token=token, delivery_ids=held
             )
+        )
 
     def _claim(self, token: str, seconds: float) -> list[Claimed]:
         """Reserve what can be sent in this time, no more than today's allowance admits."""
@@ -220,7 +230,7 @@ class Sender:
             session,
             tenant_id=job.tenant_id,
             token=token,
-            attempts=[Attempt(delivery_id, secrets.token_urlsafe(15)) for delivery_id in welcome[:taken]],
+            attempts=[Attempt(delivery_id, _attempt_id(delivery_id)) for delivery_id in welcome[:taken]],
             lease=timedelta(seconds=self._settings.call_lease_seconds),
         )
         sending_domains.give_back(session, **self._domain, day=day, tokens=taken - len(begun))
@@ -308,6 +318,11 @@ class Sender:
             since=[CampaignState.SENDING],
             reason=reason,
         )
+
+
+def _attempt_id(delivery_id: int) -> str:
+    """Return a fresh id: 120 random bits behind the delivery's number, so that their index grows at its end."""
+    return f"{delivery_id:012x}-{secrets.token_urlsafe(15)}"
 
 
 def _outcome(attempt: Attempt, error: SendingError) -> Outcome:

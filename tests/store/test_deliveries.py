@@ -282,7 +282,15 @@ def test_a_claim_that_is_given_back_waits_again(session: Session, scene: Scene) 
     claim(session, scene, token="theirs", limit=1)
     first, _ = claim(session, scene)
     begin(session, scene, Attempt(first, "a1"))
-    assert deliveries.release(session, tenant_id=scene.tenant_id, token="mine") == 1
+    assert (
+        deliveries.release(
+            session,
+            tenant_id=scene.tenant_id,
+            token="mine",
+            delivery_ids=[row["id"] for row in ledger(session, scene)],
+        )
+        == 1
+    )
     assert states(session, scene) == {"claimed": 1, "submitting": 1, "pending": 1}
 
 

@@ -22,6 +22,8 @@ from tests.simulated import Simulated, a_simulator
 from tests.stage import Stage
 
 
+pytestmark = pytest.mark.usefixtures("no_patience")
+
 LARGE = {"window_size": 50, "claim_size": 500}
 
 

@@ -39,10 +39,7 @@ from tests.fakes import REGION, all_accepted, lost
 from tests.stage import Stage
 
 
-@pytest.fixture(autouse=True)
-def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a stretch end at once where it would wait some seconds for throttled messages."""
-    monkeypatch.setattr(sending_steps, "RETRY_PATIENCE", timedelta(0))
+pytestmark = pytest.mark.usefixtures("no_patience")
 
 
 # All is well
