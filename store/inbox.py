@@ -91,10 +91,14 @@ def take(session: Session, *, limit: int = 500) -> list[Waiting]:
 
 
 def is_clear(session: Session) -> bool:
-    """Whether every event was applied, is in quarantine, or is known to be about no delivery of ours."""
+    """Whether every event was applied, is in quarantine, or is known to be about no delivery of ours.
+
+    One whose application failed and will be tried again is none of these: it may be the very evidence that is missed.
+    """
     waiting = rows(
         session,
-        "SELECT FROM inbox_event WHERE applied_at IS NULL AND quarantined_at IS NULL AND error IS NULL LIMIT 1",
+        """SELECT FROM inbox_event
+           WHERE applied_at IS NULL AND quarantined_at IS NULL AND (error IS NULL OR tries > 0) LIMIT 1""",
     )
     return not waiting
 

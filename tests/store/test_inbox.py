@@ -95,6 +95,20 @@ def test_failures_are_tried_again_later_and_later(session: Session) -> None:
     assert waits == [15, 30, 60]
 
 
+def test_the_inbox_is_clear_when_no_event_can_be_evidence_that_is_missed(session: Session) -> None:
+    run(session, "DELETE FROM inbox_event")
+    assert inbox.is_clear(session)
+    event_id = stored(session, "new")
+    assert not inbox.is_clear(session)
+    inbox.wait_for_delivery(session, [event_id])
+    assert inbox.is_clear(session)
+    run(session, "UPDATE inbox_event SET error = NULL")
+    assert [inbox.note_failure(session, event_id, "ValueError") for _ in range(9)] == [0] * 9
+    assert not inbox.is_clear(session)
+    assert inbox.note_failure(session, event_id, "ValueError") == 1
+    assert inbox.is_clear(session)
+
+
 def test_the_raw_text_of_old_applied_events_is_erased_and_their_keys_are_not(session: Session) -> None:
     old, young, waiting = (stored(session, key) for key in "abc")
     inbox.mark_applied(session, [old, young], tenant_id=1)
