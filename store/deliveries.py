@@ -58,7 +58,7 @@ def claim(
     `after` is where the last claim ended: from there the index has no entries of deliveries that are gone. They stay
     in it until the next vacuum, and every claim from the beginning would walk over all of them.
     """
-    claimed = rows(
+    claimed = run(
         session,
         """WITH due AS (
                SELECT tenant_id, id FROM delivery
@@ -78,7 +78,7 @@ def claim(
         after=after,
         claimed=State.CLAIMED,
     )
-    return [Claimed(row["id"], row["contact_id"], row["address"], row["attributes"]) for row in claimed]
+    return [Claimed(row.id, row.contact_id, row.address, row.attributes) for row in claimed]
 
 
 def may_send(session: Session, *, tenant_id: int, campaign_id: int) -> bool:

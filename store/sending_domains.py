@@ -76,6 +76,27 @@ def local_now(session: Session, *, tenant_id: int) -> datetime:
     return now
 
 
+def today(session: Session, *, tenant_id: int, sending_domain_id: int) -> tuple[date, bool]:
+    """Return the day on the tenant's wall, and whether its messages need an allowance, as those of a warm domain do not.
+
+    On the day on which a domain became warm there still is one, and what it has used goes on being counted.
+    """
+    row = one(
+        session,
+        """SELECT wall.day, d.rung IS NOT NULL OR EXISTS (
+               SELECT FROM warmup_allowance w WHERE w.tenant_id = d.tenant_id AND w.sending_domain_id = d.id
+                 AND w.on_day = wall.day AND w.provider = :provider) AS limited
+           FROM tenant t JOIN sending_domain d ON d.tenant_id = t.id,
+                LATERAL (SELECT (clock_timestamp() AT TIME ZONE t.time_zone)::date AS day) AS wall
+           WHERE t.id = :tenant_id AND d.id = :sending_domain_id""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        provider=ALL_PROVIDERS,
+    )
+    assert row is not None
+    return row["day"], row["limited"]
+
+
 def open_day(session: Session, *, tenant_id: int, sending_domain_id: int) -> bool:
     """Make today's allowance from the domain's rung if there is none yet; return False when the domain is warm."""
     rung = rung_of(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id)

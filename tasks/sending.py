@@ -224,8 +224,8 @@ class Sender:
             delivery_ids=[item.delivery_id for item in window],
         )
         welcome = [item.delivery_id for item in window if item.delivery_id not in skipped]
-        day = sending_domains.local_now(session, tenant_id=job.tenant_id).date()
-        taken = self._take(session, day, len(welcome))
+        day, limited = sending_domains.today(session, **self._domain)
+        taken = self._take(session, day, len(welcome)) if limited else len(welcome)
         begun = deliveries.begin(
             session,
             tenant_id=job.tenant_id,

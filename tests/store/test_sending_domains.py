@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from threading import Thread
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -99,6 +100,25 @@ def test_a_warm_domain_has_no_allowance(session: Session) -> None:
     assert sending_domains.left_today(session, **scene.domain) is None
     assert sending_domains.left_or_allowed(session, **scene.domain) is None
     assert take(session, scene, 1_000) is None
+
+
+@pytest.mark.parametrize(
+    ("rung", "opened", "limited"),
+    [
+        pytest.param(0, False, True, id="warming, and nobody has opened the day"),
+        pytest.param(0, True, True, id="warming"),
+        pytest.param(None, False, False, id="warm"),
+        pytest.param(None, True, True, id="warm since today"),
+    ],
+)
+def test_only_a_warm_domain_needs_no_allowance_today(
+    session: Session, rung: int | None, opened: Any, limited: Any
+) -> None:
+    scene = a_scene(session, rung=rung)
+    day = today(session, scene)
+    if opened:
+        open_day(session, scene, day, 100)
+    assert sending_domains.today(session, **scene.domain) == (day, limited)
 
 
 def test_a_day_that_nobody_opened_is_forecast_from_the_rung(session: Session, scene: Scene) -> None:
