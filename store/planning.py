@@ -6,7 +6,7 @@ that was killed begins again without harm.
 
 Both statements here join without nested loops. Of contacts that were imported a minute ago, of a new tenant, or of the
 first slice's rows the statistics know nothing, so the planner expects one row and compares everybody with everybody:
-50,000 contacts took 40 s. Hash and merge joins take as long as the rows that there are.
+a preview of 10,000 took 3 s, and of 20,000 four times that. Hash and merge joins take as long as the rows that there are.
 """
 
 from collections.abc import Iterator
