@@ -48,7 +48,12 @@ class Settings(BaseSettings):
     )
     calls_in_flight: int = Field(12, ge=1, le=64, description="Concurrent SendEmail calls of one process.")
     window_size: int = Field(80, ge=1, le=500, description="Messages whose intent is committed together.")
-    claim_size: int = Field(480, ge=1, le=5000, description="Deliveries claimed and rendered together; best a multiple of window_size.")
+    claim_size: int = Field(
+        480,
+        ge=1,
+        le=5000,
+        description="Deliveries claimed and rendered together; best a multiple of window_size.",
+    )
     claim_lease_seconds: int = Field(
         300, ge=1, description="After this a claim of a dead worker is free again."
     )
