@@ -20,7 +20,7 @@ import typer
 
 from cli import demo_data, processes
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stderr, stdout
-from cli.stack import Ports, Stack
+from cli.stack import Stack
 from core.facts import Fact
 from core.suppression import Reason
 from gateways.settings import Settings
@@ -106,7 +106,6 @@ def demo(
         profile.write_text(json.dumps(demo_data.PROFILE))
         stack = Stack(
             settings=Settings(state_dir=folder),
-            ports=Ports.any(),
             simulator_arguments=("--seed", str(seed), "--profile", str(profile), "--max-send-rate", "400"),
         )
         _say("Starting PostgreSQL, Prefect, the web app and stand-ins for Amazon")

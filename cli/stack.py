@@ -73,7 +73,7 @@ class Stack:
 
     Args:
         settings: Its `state_dir` holds the data, the logs and the accept log of the simulator.
-        ports: Where the parts listen.
+        ports: Where the parts listen; by default on free ones.
         simulator_arguments: More options for `python -m simulator`.
 
     Raises:
@@ -81,7 +81,7 @@ class Stack:
     """
 
     settings: Settings
-    ports: Ports = field(default_factory=Ports.choose)
+    ports: Ports = field(default_factory=Ports.any)
     simulator_arguments: Sequence[str] = ()
     children: list[Child] = field(default_factory=list, init=False)
     _cleanup: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, init=False)
@@ -289,7 +289,10 @@ def up(*, as_json: AsJson = False) -> None:
     with errors_as_answers(as_json=as_json), contextlib.suppress(KeyboardInterrupt):
         stderr.print("Starting; the first time takes half a minute. Ctrl-C stops it.", style="dim")
         began = time.monotonic()
-        with Stack(settings=settings()) as stack, _environment_file(stack) as environment:
+        with (
+            Stack(settings=settings(), ports=Ports.choose()) as stack,
+            _environment_file(stack) as environment,
+        ):
             document = {
                 "urls": stack.urls,
                 "environment": stack.variables(),
