@@ -2,7 +2,7 @@
 
 The run's time is cut at what Prefect itself has written down: from the request to the run's start, the task runs, and
 what lies between them. Whatever is not inside a task run is called Prefect's, our own artifacts and look-ups included, so
-the share is an upper bound. The start costs the same however long a campaign is: the worker looks for runs every ten
+the share is an upper bound. The start costs the same however long a campaign is: the worker looks for runs every two
 seconds, and a new process imports Prefect and us. Nobody gets events: the tenant has no configuration set.
 """
 
