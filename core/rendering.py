@@ -23,7 +23,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Literal
@@ -42,6 +42,7 @@ from core.errors import (
     TemplateSyntaxError,
     TemplateUndefinedError,
 )
+from core.frames import WHOLE, Filling, Frame, carve
 
 
 MAX_OUTPUT = 500_000
@@ -86,11 +87,12 @@ class TemplateSources:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one contact is sent."""
+    """What one contact is sent. `filling` is the same HTML and text as what it shares with others, and the rest."""
 
     subject: str
     html: str
     text: str
+    filling: Filling | None = field(default=None, compare=False, repr=False)
 
 
 class CompiledTemplate:
@@ -100,12 +102,19 @@ class CompiledTemplate:
         inlining: "once" if the CSS is written into the template, "each" if it is inlined for each message.
         why: The reason, for the author.
         fields: The dotted names of the data that the template asks for.
+        html_frame: What all its messages share of the HTML.
+        text_frame: What all its messages share of the text.
     """
 
     def __init__(
-        self, parts: dict[str, Template], verdict: inlining.Inlining, fields: frozenset[str]
+        self,
+        parts: dict[str, Template],
+        frames: tuple[Frame, Frame],
+        verdict: inlining.Inlining,
+        fields: frozenset[str],
     ) -> None:
         self._parts = parts
+        self.html_frame, self.text_frame = frames
         self.inlining: Literal["once", "each"] = verdict.when
         self.why = verdict.why
         self.fields = fields
@@ -123,10 +132,13 @@ class CompiledTemplate:
         check_context(context)
         with _metered(context):
             subject = _fill(self._parts["subject"], context).strip()
-            html = _fill(self._parts["html"], context)
-            text = _fill(self._parts["text"], context)
+            html = self.html_frame.split(_fill(self._parts["html"], context))
+            text = self.text_frame.split(_fill(self._parts["text"], context))
         headers.check_header_value("Subject", subject)
-        return Content(subject, html if self.inlining == "once" else inlining.inline_page(html), text)
+        if self.inlining == "each":
+            html = (inlining.inline_page(self.html_frame.fill(html)),)
+        filling = Filling(self.html_frame, html, self.text_frame, text)
+        return Content(subject, self.html_frame.fill(html), self.text_frame.fill(text), filling)
 
 
 def compile_template(sources: TemplateSources) -> CompiledTemplate:
@@ -147,7 +159,9 @@ def compile_template(sources: TemplateSources) -> CompiledTemplate:
         "text": _vetted(_TEXT, f"{sources.name}/body.txt.j2", sources.text, sources.shared),
     }
     fields = frozenset(name for whole in wholes.values() for name in vetting.fields(whole.tree))
-    return CompiledTemplate({part: _code(whole) for part, whole in wholes.items()}, verdict, fields)
+    html_frame = carve(html.tree) if verdict.when == "once" else WHOLE
+    frames = html_frame, carve(wholes["text"].tree)
+    return CompiledTemplate({part: _code(whole) for part, whole in wholes.items()}, frames, verdict, fields)
 
 
 def context_for(
