@@ -1,16 +1,16 @@
-"""SendBulkEmail: up to fifty messages in one call, through a template that is nothing but three holes.
+"""SendBulkEmail: up to fifty messages in one call, through a template that is their common frame.
 
-A bulk call knows only templates. Ours is `{{subject}}`, `{{html}}` and `{{text}}`, and what is poured in is the message
-as it was rendered here, so that both APIs send the same mail. SES documents that it fills holes with what it is given,
-unescaped; the conformance tests compare what arrives.
+A bulk call knows only templates. Ours is what the messages share (`core.frames`), once in the call, and each entry brings
+its holes, so that both APIs send the same mail. SES documents that it fills holes with what it is given, unescaped; the
+conformance tests compare what arrives.
 
 What hangs on something that is not documented does not go this way. Its size is `ALONE`, more than any call holds, and
 the sender hands it over by SendEmail:
 
-- a message that has `{{` in it. SES should not read its own output as a template again, but `{{ses:...}}` and
-  `{{amazonSES...}}` in it are its own placeholders.
-- a message with an empty part. A hole without a value is a Rendering Failure, after the message was accepted, and nobody
-  says whether an empty value is one.
+- a message that has `{{` in one of its holes. SES should not read its own output as a template again, but `{{ses:...}}`
+  and `{{amazonSES...}}` in it are its own placeholders.
+- a message with an empty hole. A hole without a value is a Rendering Failure, after the message was accepted, and nobody
+  says whether an empty value is one. (Frames are carved so that only an empty subject or part makes one.)
 - an entry of more than 262,144 characters, which SES refuses.
 
 Sources:
@@ -19,27 +19,46 @@ Sources:
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
-from core.batching import MOST_BYTES
+from core.batching import MOST_BYTES, batches
 from core.errors import OutcomeUnknownError, SendingError
+from core.frames import Filling, Frame
 from core.message import Message
 from gateways.ses_errors import translate_entry
 
 
 MOST_DATA: Final = 262_144  # characters of one entry's data
 ALONE: Final = MOST_BYTES + 1
-_TEMPLATE: Final = {
-    "TemplateContent": {"Subject": "{{subject}}", "Html": "{{html}}", "Text": "{{text}}"},
-    "TemplateData": '{"subject": "", "html": "", "text": ""}',
-}
+
+Frames = tuple[Frame, Frame]
+
+
+def calls(messages: Sequence[Message]) -> Iterator[list[int]]:
+    """Yield which messages go out together, by their positions: those of one frame, as many as a call holds.
+
+    A list of one is a message for SendEmail.
+    """
+    alike: dict[Frames, list[int]] = {}
+    sizes = [entry_size(message) for message in messages]
+    for position, message in enumerate(messages):
+        if sizes[position] == ALONE:
+            yield [position]
+        else:
+            alike.setdefault(_frames(message), []).append(position)
+    for frames, positions in alike.items():
+        own = [sizes[position] for position in positions]
+        for batch in batches(own, most_bytes=MOST_BYTES - shared_size(frames)):
+            yield positions[batch]
 
 
 def entry_size(message: Message) -> int:
     """Return the bytes that a message takes up in a bulk call, or `ALONE` if it must not go with others."""
-    parts = (message.content.subject, message.content.html, message.content.text)
-    if not all(parts) or any("{{" in part for part in parts):
+    holes = _holes(message)
+    if not all(holes.values()) or any("{{" in value for value in holes.values()):
         return ALONE
     entry = _entry(message)
     if len(_data_of(entry)) > MOST_DATA:
@@ -47,14 +66,21 @@ def entry_size(message: Message) -> int:
     return len(json.dumps(entry)) + len(", ")  # botocore writes the body with the same defaults, in ASCII
 
 
+def shared_size(frames: Frames) -> int:
+    """Return the bytes that what the messages share takes up in a bulk call."""
+    return _template(*frames)[1]
+
+
 def request(messages: Sequence[Message]) -> dict[str, Any]:
-    """Return SendBulkEmail's arguments. Sender, configuration set and SES tenant are the call's, and so must be shared."""
+    """Return SendBulkEmail's arguments. Sender, frame, configuration set and SES tenant are the call's, so must be shared."""
     first = messages[0]
-    assert {_shared(message) for message in messages} == {_shared(first)}, "one call has one sender"
+    assert {_shared(message) for message in messages} == {_shared(first)}, (
+        "one call has one sender and one frame"
+    )
     arguments: dict[str, Any] = {
         "FromEmailAddress": first.from_header,
         "ReplyToAddresses": [first.reply_to],
-        "DefaultContent": {"Template": _TEMPLATE},
+        "DefaultContent": {"Template": _template(*_frames(first))[0]},
         "BulkEmailEntries": [_entry(message) for message in messages],
     }
     if first.configuration_set:
@@ -64,22 +90,60 @@ def request(messages: Sequence[Message]) -> dict[str, Any]:
     return arguments
 
 
-def _shared(message: Message) -> tuple[str | None, ...]:
-    return message.from_header, message.reply_to, message.configuration_set, message.ses_tenant_name
+def _shared(message: Message) -> tuple[object, ...]:
+    return (
+        message.from_header,
+        message.reply_to,
+        message.configuration_set,
+        message.ses_tenant_name,
+        _frames(message),
+    )
+
+
+def _filling(message: Message) -> Filling:
+    content = message.content
+    return content.filling or Filling.whole(content.html, content.text)
+
+
+def _frames(message: Message) -> Frames:
+    filling = _filling(message)
+    return filling.html_frame, filling.text_frame
+
+
+@lru_cache(maxsize=256)  # a campaign has one, or one for each of its languages
+def _template(html: Frame, text: Frame) -> tuple[dict[str, Any], int]:
+    """Return the template of a call, and its bytes."""
+    names = ["subject", *html.names("h"), *text.names("t")]
+    template = {
+        "TemplateContent": {
+            "Subject": "{{subject}}",
+            "Html": html.as_template("h"),
+            "Text": text.as_template("t"),
+        },
+        "TemplateData": json.dumps(dict.fromkeys(names, "")),
+    }
+    return template, len(json.dumps(template))
 
 
 def _entry(message: Message) -> dict[str, Any]:
     """Return one message's entry: it names all holes, because what SES does about one that is missing is its own."""
-    content = message.content
-    data = {"subject": content.subject, "html": content.html, "text": content.text}
     # ASCII would spend six of the 262,144 characters on each letter outside of it.
-    replacement = {"ReplacementTemplateData": json.dumps(data, ensure_ascii=False)}
+    replacement = {"ReplacementTemplateData": json.dumps(_holes(message), ensure_ascii=False)}
     return {
         "Destination": {"ToAddresses": [message.recipient]},
         "ReplacementEmailContent": {"ReplacementTemplate": replacement},
         "ReplacementHeaders": [{"Name": name, "Value": value} for name, value in message.headers.items()],
         "ReplacementTags": [{"Name": name, "Value": value} for name, value in message.tags.items()],
     }
+
+
+def _holes(message: Message) -> dict[str, str]:
+    filling = _filling(message)
+    named = chain(
+        zip(filling.html_frame.names("h"), filling.html, strict=True),
+        zip(filling.text_frame.names("t"), filling.text, strict=True),
+    )
+    return {"subject": message.content.subject, **dict(named)}
 
 
 def _data_of(entry: Mapping[str, Any]) -> str:

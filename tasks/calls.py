@@ -9,7 +9,6 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from itertools import chain
 
-from core import batching
 from core.errors import MessageRejectedError, SendingError
 from core.message import Message
 from core.tenants import DeliveryApi
@@ -45,8 +44,8 @@ def call_out(
 def _batches(calls: Sequence[Call], api: DeliveryApi) -> list[Sequence[Call]]:
     if api is DeliveryApi.SINGLE:
         return [[call] for call in calls]
-    sizes = [ses_bulk.entry_size(message) for _, message in calls]
-    return [calls[batch] for batch in batching.batches(sizes)]
+    together = ses_bulk.calls([message for _, message in calls])
+    return [[calls[position] for position in positions] for positions in together]
 
 
 def _answers(ses: Ses, messages: Sequence[Message], deadline: float) -> Sequence[str | SendingError]:

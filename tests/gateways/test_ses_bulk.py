@@ -12,13 +12,20 @@ import botocore.session
 import pytest
 
 from core import errors
+from core.batching import MOST_BYTES
 from core.errors import SendingError
+from core.frames import WHOLE, Filling, Frame
 from core.message import Message, tags_for
 from core.rendering import Content
 from gateways.ses import Ses
-from gateways.ses_bulk import ALONE, answers, entry_size, request
+from gateways.ses_bulk import ALONE, answers, calls, entry_size, request, shared_size
 from gateways.ses_errors import ENTRIES, translate_entry
 from tests.simulated import Simulated
+
+
+FRAME = Frame(
+    ("html><head></head><body><p>The quick brown fox", "/p><p>jumps over the lazy dog</p></body></html")
+)
 
 
 def a_message(number: int = 0, content: Content | None = None, **changes: Any) -> Message:
@@ -114,7 +121,7 @@ def test_a_quota_that_ends_half_way_ends_for_the_rest(simulated: Simulated, ses:
     assert kinds(ses.send_bulk(messages(2), deadline=soon())) == [str, errors.QuotaExhaustedError]
 
 
-WHOLE = [
+WHOLE_CALLS = [
     pytest.param("hang", {}, errors.OutcomeUnknownError, "ReadTimeoutError", 3, id="F01: no answer"),
     pytest.param(
         "hang", {"when": "before"}, errors.OutcomeUnknownError, "ReadTimeoutError", 0,
@@ -138,7 +145,7 @@ WHOLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("action", "rule", "expected", "code", "accepted"), WHOLE)
+@pytest.mark.parametrize(("action", "rule", "expected", "code", "accepted"), WHOLE_CALLS)
 def test_a_call_is_made_once_and_its_error_is_everybodys(
     ses: Ses,
     simulated: Simulated,
@@ -275,13 +282,57 @@ def test_every_entry_names_all_holes_and_the_templates_data_does_too() -> None:
     template = arguments["DefaultContent"]["Template"]
     assert template["TemplateContent"] == {
         "Subject": "{{subject}}",
-        "Html": "{{html}}",
-        "Text": "{{text}}",
+        "Html": "{{h0}}",
+        "Text": "{{t0}}",
     }
-    assert json.loads(template["TemplateData"]) == {"subject": "", "html": "", "text": ""}
+    assert json.loads(template["TemplateData"]) == {"subject": "", "h0": "", "t0": ""}
     data = arguments["BulkEmailEntries"][1]["ReplacementEmailContent"]["ReplacementTemplate"]
     assert data["ReplacementTemplateData"] == (
-        '{"subject": "News 1", "html": "<p>Grüße 1</p>", "text": "Grüße 1\\n"}'
+        '{"subject": "News 1", "h0": "<p>Grüße 1</p>", "t0": "Grüße 1\\n"}'
+    )
+
+
+def framed(number: int, *, html: Frame = FRAME, name: str = "Zoë") -> Message:
+    """Return a message that shares a frame with others."""
+    filling = Filling(html, ("<", f" {name}<", ">"), WHOLE, ("Text",))
+    return a_message(number, Content("News", html.fill(filling.html), "Text", filling))
+
+
+def test_what_messages_share_is_in_the_call_once() -> None:
+    arguments = request([framed(number) for number in range(50)])
+    assert arguments["DefaultContent"]["Template"]["TemplateContent"]["Html"] == (
+        "{{h0}}" + FRAME.pieces[0] + "{{h1}}" + FRAME.pieces[1] + "{{h2}}"
+    )
+    data = arguments["BulkEmailEntries"][7]["ReplacementEmailContent"]["ReplacementTemplate"]
+    assert json.loads(data["ReplacementTemplateData"]) == {
+        "subject": "News", "h0": "<", "h1": " Zoë<", "h2": ">", "t0": "Text",
+    }  # fmt: skip
+    assert json.dumps(arguments).count(FRAME.pieces[0]) == 1
+
+
+def test_messages_of_two_frames_go_out_in_two_calls() -> None:
+    other = Frame(FRAME.pieces[::-1])
+    mixed = [framed(number, html=other if number % 3 == 0 else FRAME) for number in range(7)]
+    assert list(calls(mixed)) == [[0, 3, 6], [1, 2, 4, 5]]
+
+
+def test_fifty_go_out_together_and_who_must_go_alone_does() -> None:
+    some = [framed(number) for number in range(101)]
+    some[10] = framed(10, name="{{ses:openTracker}}")
+    assert [len(call) for call in calls(some)] == [1, 50, 50]
+
+
+def test_a_call_with_its_frame_keeps_the_limit_of_a_megabyte() -> None:
+    large = Frame((FRAME.pieces[0] * 2_000, FRAME.pieces[1]))
+    some = [framed(number, html=large, name="w" * 100_000) for number in range(10)]
+    together = list(calls(some))
+    assert [len(call) for call in together] == [8, 2]
+    for call in together:
+        assert len(json.dumps(request([some[position] for position in call]))) < 951_000
+    assert (
+        sum(map(entry_size, some[:9]))
+        < MOST_BYTES
+        < sum(map(entry_size, some[:9])) + shared_size((large, WHOLE))
     )
 
 
