@@ -22,7 +22,7 @@ from tasks.resources import Resources
 
 
 SIZE = 200_000
-WINDOWS = (80, 12, 100)  # the first is the default; the others send a tenth of the messages each
+WINDOWS = (100, 12, 50)  # the first is the default; the others send a tenth of the messages each
 STRETCHES = 20
 LEDGER = ("claim", "intent", "record")
 MS_PER_MESSAGE = 0.10

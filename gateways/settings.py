@@ -47,9 +47,9 @@ class Settings(BaseSettings):
         (), description="JSON list of the only topics whose webhook posts are believed."
     )
     calls_in_flight: int = Field(12, ge=1, le=64, description="Concurrent SendEmail calls of one process.")
-    window_size: int = Field(80, ge=1, le=500, description="Messages whose intent is committed together.")
+    window_size: int = Field(100, ge=1, le=500, description="Messages whose intent is committed together.")
     claim_size: int = Field(
-        480,
+        500,
         ge=1,
         le=5000,
         description="Deliveries claimed and rendered together; best a multiple of window_size.",

@@ -19,7 +19,7 @@ def test_without_any_environment_everything_lives_in_the_checkout() -> None:
     assert settings.database_url is None
     assert settings.state_dir == PROJECT / "var"
     assert settings.templates_dir == PROJECT / "templates"
-    assert (settings.calls_in_flight, settings.window_size, settings.claim_size) == (12, 80, 480)
+    assert (settings.calls_in_flight, settings.window_size, settings.claim_size) == (12, 100, 500)
     assert (settings.claim_lease_seconds, settings.call_lease_seconds) == (300, 90)
 
 
