@@ -20,22 +20,22 @@ Standards:
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from types import BuiltinMethodType, MethodType
 from typing import Any
 
-from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
-from jinja2.runtime import LoopContext, Macro, StrictUndefined, Undefined
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context, LoopContext, Macro, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from jinja2.utils import Namespace, missing
 from markupsafe import Markup, escape
 from markupsafe import _escape_inner as escape_text  # type: ignore[attr-defined]  # private, but public in effect since 3.0
 
+from core.dialect_code import MailCode
 from core.dialect_filters import CHECKED_FILTERS, bounded, bounded_text
 from core.errors import TemplateError, TemplateLimitError
 
@@ -66,12 +66,20 @@ METHODS: Mapping[type, frozenset[str]] = {
     LoopContext: frozenset({"changed", "cycle"}),
 }
 METHOD_NAMES = frozenset().union(*METHODS.values())
+LOOP_FIELDS = frozenset(
+    {
+        "changed", "cycle", "depth", "depth0", "first", "index", "index0", "last", "length", "nextitem", "previtem",
+        "revindex", "revindex0",
+    }
+)  # fmt: skip
 
 # Filters that we write into a tree ourselves: no author can spell a name with a space.
 COUNTED = " counted"
 LINK = " link"
 _LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
-_ABSENT = object()
+_LINK_STARTS = tuple(f"{scheme}:" for scheme in sorted(_LINK_SCHEMES))
+_DICT_NAMES = frozenset(dir(dict))
+_NUMBERS = frozenset({int, float})
 
 
 class Meter:
@@ -119,11 +127,11 @@ class MissingField(StrictUndefined):
         name = str(self._undefined_name)
         if self._undefined_obj is missing:
             return name
-        owner = _path_of(self._undefined_obj, METER.get().context)
+        owner = path_of(self._undefined_obj, METER.get().context)
         return f"{owner}.{name}" if owner else name
 
 
-def _path_of(wanted: object, data: Mapping[str, object]) -> str:
+def path_of(wanted: object, data: Mapping[str, object]) -> str:
     """Return where in the data an object stands, such as `contact.products[2]`, or "" if it was made on the way."""
     waiting: list[tuple[str, object]] = list(data.items())
     while waiting:
@@ -143,7 +151,7 @@ def _plain(value: Any) -> str:
     Raises:
         TemplateError: A list or an object has no good way to be printed.
     """
-    if isinstance(value, str | int | float | Undefined):
+    if type(value) in _NUMBERS or isinstance(value, str | int | float | Undefined):
         return str(value)
     if value is None:
         return ""
@@ -153,57 +161,45 @@ def _plain(value: Any) -> str:
 
 
 def _escaped(value: Any) -> str:
-    # Nearly everything printed is a plain `str`, and markupsafe's own wrapper around this was half of a render.
-    if type(value) is str:
-        return escape_text(value)
+    if type(value) in _NUMBERS:
+        return str(value)
     return escape(value if isinstance(value, Markup) else _plain(value))
 
 
-class _MailCode(CodeGenerator):
-    """Jinja's compiler, except that text is printed, joined and collected by our functions."""
+class MailContext(Context):
+    """The names that one part of one message sees. Jinja's own makes copies of what never changes here.
 
-    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
-        if not isinstance(node, nodes.TemplateData):
-            raise nodes.Impossible  # or `{{ none }}` would be folded to "None" before we see it
-        return super()._output_child_to_const(node, frame, finalize)
+    Args:
+        environment: Of the part.
+        data: The globals and the context of the message; nothing is written into it, so the parts may share it.
+    """
 
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:  # noqa: ARG002 -- Jinja's signature
-        self.write("environment.escaped(" if frame.eval_ctx.autoescape else "environment.plain(")
-
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 -- Jinja's name
-        self.write("environment.joined((")
-        for child in node.nodes:
-            self.visit(child, frame)
-            self.write(", ")
-        self.write("))")
-
-    def _visit_container(self, node: nodes.Expr, frame: Frame) -> None:
-        self.write("environment.bounded(")
-        getattr(super(), f"visit_{type(node).__name__}")(node, frame)
-        self.write(")")
-
-    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:  # noqa: N802 -- Jinja's name
-        if node.ctx == "load":
-            self._visit_container(node, frame)
-        else:
-            super().visit_Tuple(node, frame)
-
-    visit_List = visit_Dict = _visit_container  # noqa: N815 -- Jinja's names
+    def __init__(self, environment: "MailEnvironment", data: dict[str, Any]) -> None:
+        self.parent = data
+        self.vars: dict[str, Any] = {}
+        self.environment = environment
+        self.eval_ctx = environment.eval_ctx
+        self.exported_vars: set[str] = set()
+        self.name = None
+        self.globals_keys: set[str] = set()
+        self.blocks: dict[str, list[Callable[[Context], Iterator[str]]]] = {}
 
 
 class MailEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's immutable sandbox, narrowed to our dialect. One for HTML and one for text are enough for a process."""
 
-    code_generator_class = _MailCode
+    code_generator_class = MailCode
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, *, html: bool) -> None:
         super().__init__(autoescape=html, undefined=MissingField, keep_trailing_newline=True, cache_size=0)
         self.globals = {"range": _range, "namespace": Namespace}
+        self.eval_ctx = EvalContext(self)
         plain = {name: _charged(FILTERS[name]) for name in _PLAIN_FILTERS.split()}
         self.filters = {**plain, **CHECKED_FILTERS, COUNTED: _counted, LINK: _link}
         self.tests = {name: TESTS[name] for name in _TESTS.split()}
 
+    escape_text = staticmethod(escape_text)
     escaped = staticmethod(_escaped)
     plain = staticmethod(_plain)
     bounded = staticmethod(bounded)
@@ -211,7 +207,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
     def joined(self, parts: Iterable[object]) -> str:
         """Return `a ~ b`, escaped where one part is markup already (Jinja's own rule)."""
         texts = [part if isinstance(part, str) else _plain(part) for part in parts]
-        if any(isinstance(text, Markup) for text in texts):
+        if not {str}.issuperset(map(type, texts)):
             return bounded_text(Markup("").join(texts))
         return bounded_text("".join(texts))
 
@@ -226,11 +222,19 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         return "".join(collected)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return `obj.attribute`; for a dict its keys win."""
-        if type(obj) is dict:
-            value = obj.get(attribute, _ABSENT)
-            if value is not _ABSENT:
-                return value
+        """Return `obj.attribute`; for a dict its keys win.
+
+        Two cases are answered without the sandbox, as nothing of Python's can be reached by them: a field that a dict
+        lacks, and what Jinja itself tells of a loop.
+        """
+        kind = type(obj)
+        if kind is dict:
+            if attribute in obj:
+                return obj[attribute]
+            if attribute not in _DICT_NAMES:
+                return self.undefined(obj=obj, name=attribute)
+        elif kind is LoopContext and attribute in LOOP_FIELDS:
+            return getattr(obj, attribute)
         return super().getattr(obj, attribute)
 
     def call(self, _context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -249,13 +253,19 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Return `left operator right`, unless its result would be huge."""
+        if operator == "*" and type(left) in _NUMBERS and type(right) in _NUMBERS:
+            return _bounded_number(left * right)
         if operator == "%" and isinstance(left, str):
             return CHECKED_FILTERS["format"](left, *(right if isinstance(right, tuple) else (right,)))
         _check_size(operator, left, right)
         result = super().call_binop(context, operator, left, right)
-        if isinstance(result, int) and abs(result) > MAX_NUMBER:
-            raise TemplateLimitError("a number is larger than 10**18", hint="compute smaller numbers")
-        return bounded_text(result) if isinstance(result, str) else result
+        return bounded_text(result) if isinstance(result, str) else _bounded_number(result)
+
+
+def _bounded_number(result: Any) -> Any:
+    if isinstance(result, int) and abs(result) > MAX_NUMBER:
+        raise TemplateLimitError("a number is larger than 10**18", hint="compute smaller numbers")
+    return result
 
 
 def _check_size(operator: str, left: Any, right: Any) -> None:
@@ -313,6 +323,8 @@ def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _link(value: Any) -> Any:
     """Return a link's value, or `#` in place of one that a mail must not carry, such as `javascript:` (T09)."""
+    if type(value) is str and value.startswith(_LINK_STARTS):
+        return value
     text = re.sub(r"[\x00-\x20\x7f]", "", _plain(value))
     scheme, colon, _rest = re.split(r"[/?#]", text, maxsplit=1)[0].partition(":")
     return value if not colon or scheme.lower() in _LINK_SCHEMES else "#"

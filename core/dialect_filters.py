@@ -9,9 +9,10 @@ Invariants:
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from jinja2.filters import do_batch, do_default, do_join, do_replace, do_sum
+from jinja2.filters import do_batch, do_join, do_replace, do_sum
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
 from jinja2.utils import pass_environment, pass_eval_context
@@ -68,7 +69,9 @@ def _items(holder: Any) -> Any:
 
 def default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:  # noqa: FBT001, FBT002 -- Jinja's signature
     """Return the default for a missing field, and also for `None`: a JSON null is no name to greet by."""
-    return default_value if value is None else do_default(value, default_value, boolean)
+    if value is None or isinstance(value, Undefined) or (boolean and not value):
+        return default_value
+    return value
 
 
 @pass_eval_context
@@ -112,6 +115,11 @@ def total(environment: Any, value: Any, attribute: str | int | None = None, star
     return do_sum(environment, value, attribute, start)
 
 
+@lru_cache(maxsize=64)
+def _is_simple(directives: str) -> bool:
+    return "%" not in _DIRECTIVE.sub("", directives)
+
+
 def printf(value: str, *args: Any, **kwargs: Any) -> str:
     """Return `value % args` for simple directives: `%s %d %5.2f`.
 
@@ -119,7 +127,9 @@ def printf(value: str, *args: Any, **kwargs: Any) -> str:
         TemplateLimitError: A directive is not simple.
         TemplateError: Something other than text and numbers is formatted.
     """
-    if "%" in _DIRECTIVE.sub("", str(value)):
+    if type(value) is str and len(args) == 1 and type(args[0]) in {int, float} and _is_simple(value):
+        return value % args  # one price, nearly always
+    if not _is_simple(str(value)):
         raise TemplateLimitError("format takes simple directives only", hint="such as %s, %d or %.2f")
     if kwargs or any(isinstance(arg, Undefined) or not isinstance(arg, str | int | float) for arg in args):
         raise TemplateError("format takes texts and numbers", hint="give a field that holds one")

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
@@ -34,7 +34,7 @@ from jinja2.exceptions import TemplateSyntaxError as JinjaSyntaxError
 
 from core import headers, inlining, links, vetting
 from core.composition import Composition, compose
-from core.dialect import METER, MailEnvironment, Meter
+from core.dialect import METER, MailContext, MailEnvironment, Meter, path_of
 from core.errors import (
     TemplateError,
     TemplateForbiddenError,
@@ -46,11 +46,14 @@ from core.frames import WHOLE, Filling, Frame, carve
 
 
 MAX_OUTPUT = 500_000
+MAX_INLINED = 2_000_000
 MAX_CONTEXT = 256_000
 MAX_CONTEXT_DEPTH = 8
 
 _HTML = MailEnvironment(html=True)
 _TEXT = MailEnvironment(html=False)
+_GLOBALS = _HTML.globals
+_TEXT_ONLY, _PLAIN = frozenset({str}), frozenset({int, float, bool, type(None)})
 # XML 1.0 and every HTML parser stumble over these; lone surrogates are no characters at all.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -95,6 +98,14 @@ class Content:
     filling: Filling | None = field(default=None, compare=False, repr=False)
 
 
+class Holes(NamedTuple):
+    """What a message does not share with the others of its template."""
+
+    subject: str
+    html: tuple[str, ...]
+    text: tuple[str, ...]
+
+
 class CompiledTemplate:
     """A template ready to be filled in. Rendering changes nothing in it, so threads may share it.
 
@@ -130,15 +141,33 @@ class CompiledTemplate:
             InputError: The subject is not one line; `code` is "header_invalid".
         """
         check_context(context)
+        return self.content(self.fill(context))
+
+    def fill(self, context: Mapping[str, object]) -> Holes:
+        """Return what one contact's message does not share with the others, for data that `check_context` has passed.
+
+        Raises:
+            TemplateError, InputError: As `render`.
+        """
         with _metered(context):
-            subject = _fill(self._parts["subject"], context).strip()
-            html = self.html_frame.split(_fill(self._parts["html"], context))
-            text = self.text_frame.split(_fill(self._parts["text"], context))
+            data = {**_GLOBALS, **context}
+            subject = _fill(self._parts["subject"], _TEXT, data).strip()
+            html = self.html_frame.split(_fill(self._parts["html"], _HTML, data))
+            text = self.text_frame.split(_fill(self._parts["text"], _TEXT, data))
         headers.check_header_value("Subject", subject)
         if self.inlining == "each":
             html = (inlining.inline_page(self.html_frame.fill(html)),)
-        filling = Filling(self.html_frame, html, self.text_frame, text)
-        return Content(subject, self.html_frame.fill(html), self.text_frame.fill(text), filling)
+            if len(html[0]) > MAX_INLINED:
+                raise TemplateLimitError(
+                    f"the HTML has {len(html[0])} characters with its CSS", hint="send less"
+                )
+        return Holes(subject, html, text)
+
+    def content(self, holes: Holes) -> Content:
+        """Return the whole message with these holes."""
+        filling = Filling(self.html_frame, holes.html, self.text_frame, holes.text)
+        html, text = self.html_frame.fill(holes.html), self.text_frame.fill(holes.text)
+        return Content(holes.subject, html, text, filling)
 
 
 def compile_template(sources: TemplateSources) -> CompiledTemplate:
@@ -194,38 +223,39 @@ def check_context(context: Mapping[str, object]) -> None:
         TemplateError: A value of another type, or a text with control characters.
         TemplateLimitError: More than 256,000 characters, or nested more than eight deep.
     """
-    size = 0
-    level: list[tuple[str, object]] = list(context.items())
+    size, level = 0, list[Any](context.values())
     for _ in range(MAX_CONTEXT_DEPTH):
-        if not level:
-            return
-        below: list[tuple[str, object]] = []
-        for path, value in level:
-            size += _check_value(path, value, below)
-        level = below
-        if size > MAX_CONTEXT:
+        if not level or size > MAX_CONTEXT:
             break
+        below: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind is str:
+                size += len(value)
+                if not value.isprintable() and _UNPRINTABLE.search(value):
+                    raise _complaint(value, context, "has control characters", "data_control")
+                continue
+            size += 8
+            if kind is dict:
+                if not _TEXT_ONLY.issuperset(map(type, value)):
+                    raise _complaint(value, context, "has a key that is no text", "data_type")
+                below += value.values()
+            elif kind is list:
+                below += value
+            elif kind not in _PLAIN:
+                raise _complaint(value, context, f"is a {kind.__name__}", "data_type")
+        level = below
     if level or size > MAX_CONTEXT:
         raise TemplateLimitError("the data of one message is too large", hint="keep lists per contact short")
 
 
-def _check_value(path: str, value: object, below: list[tuple[str, object]]) -> int:
-    """Ask about one value, put what it holds into `below`, and return its size in characters."""
-    kind = type(value)
-    if kind is str:
-        text: str = value  # type: ignore[assignment]  # mypy does not narrow by `type(value) is str`
-        if not text.isprintable() and _UNPRINTABLE.search(text):
-            raise TemplateError(f"{path} has control characters", hint="clean the data", code="data_control")
-        return len(text)
-    if isinstance(value, dict) and kind is dict:
-        if not all(type(key) is str for key in value):
-            raise TemplateError(f"{path} has a key that is no text", code="data_type")
-        below += [(f"{path}.{key}", item) for key, item in value.items()]
-    elif isinstance(value, list) and kind is list:
-        below += [(path, item) for item in value]
-    elif not (value is None or kind in {int, float, bool}):
-        raise TemplateError(f"{path} is a {kind.__name__}", hint="give plain JSON", code="data_type")
-    return 8
+def _complaint(value: object, context: Mapping[str, object], complaint: str, code: str) -> TemplateError:
+    """Return the error that names a value; only now is it worth to ask where it stands."""
+    return TemplateError(
+        f"{path_of(value, context)} {complaint}",
+        hint="give plain JSON, without control characters",
+        code=code,
+    )
 
 
 def _vetted(environment: MailEnvironment, name: str, source: str, shared: Mapping[str, str]) -> Composition:
@@ -249,10 +279,10 @@ def _code(whole: Composition) -> Template:
     return Template.from_code(environment, code, environment.make_globals(None))
 
 
-def _fill(template: Template, context: Mapping[str, object]) -> str:
+def _fill(template: Template, environment: MailEnvironment, data: dict[str, object]) -> str:
     """Return what the template prints, stopping soon after it prints too much."""
     printed, size = [], 0
-    stream: Iterator[str] = template.root_render_func(template.new_context(dict(context)))
+    stream: Iterator[str] = template.root_render_func(MailContext(environment, data))
     while chunk := list(islice(stream, 256)):
         size += sum(map(len, chunk))
         if size > MAX_OUTPUT:

@@ -130,12 +130,25 @@ def test_t05_a_name_is_escaped_in_html_and_literal_in_text() -> None:
         pytest.param("{% filter upper %}a{{ c.name }}{% endfilter %}", "AADA", id="filter block"),
         pytest.param("{% set n = namespace(i=0) %}{% for i in range(3) %}{% set n.i = n.i + i %}{% endfor %}{{ n.i }}", "3", id="namespace"),
         pytest.param("{{ 'a' if false }}", "", id="an if without else"),
+        pytest.param("{% for i in l if i.a != c.name %}{{ i.a }}{% endfor %}", "1", id="a loop with a condition"),
+        pytest.param("{{ c.empty|default('x')|default('y', true) }}", "y", id="a default of a default"),
+        pytest.param("{{ c.absent|default(c.empty|default('x', true)) }}", "x", id="a default in a default"),
+        pytest.param("{{ c.deep.er.name }}{{ c.deep['er'].name }}", "downdown", id="fields of fields"),
+        pytest.param("{% macro m(p) %}{{ p.name }}<{{ p.name }}{% endmacro %}{{ m(c) }}", "Ada<Ada", id="fields in a macro"),
+        pytest.param("{{ 1.5 * 2 }} {{ 7 % 4 }} {{ 'ab' * 2 }}", "3.0 3 abab", id="arithmetic"),
     ],
 )  # fmt: skip
 def test_the_dialect_prints(template: str, expected: str) -> None:
-    c = {"items": "field", "get": "get", "nothing": None, "empty": "", "name": "Ada"}
+    c = {
+        "items": "field",
+        "get": "get",
+        "nothing": None,
+        "empty": "",
+        "name": "Ada",
+        "deep": {"er": {"name": "down"}},
+    }
 
-    assert shown(template, c=c, d={"a": 1}) == expected
+    assert shown(template, c=c, d={"a": 1}, l=[{"a": "Ada"}, {"a": 1}]) == expected
 
 
 @pytest.mark.parametrize(
