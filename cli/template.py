@@ -1,6 +1,7 @@
 """`posthouse template`: check a template against an audience, and render any HTML with any data."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stdou
 from core.errors import InputError
 from core.rendering import TemplateSources, compile_template
 from tasks import preflight
+from tasks import templates as steps
 from tasks.resources import resources
 
 
@@ -36,6 +38,48 @@ def _show(document: dict[str, Any]) -> None:
     stdout.print(f"CSS is inlined {document['inlining']}: {document['why']}")
     lines = [(finding["severity"], finding["id"], finding["message"]) for finding in document["findings"]]
     stdout.print(listing(("", "rule", "finding"), lines) if lines else "nothing to remark")
+
+
+@app.command()
+def publish(
+    name: Annotated[str, typer.Argument(help="A folder of templates/.")],
+    *,
+    tenant: Annotated[str, typer.Option(help="The tenant's slug.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give a template as it stands the tenant's next version number; campaigns name it NAME@NUMBER."""
+    with errors_as_answers(as_json=as_json):
+        published = steps.publish(resources(), name=name, tenant_slug=tenant)
+        answer(published.as_json(), as_json=as_json, show=lambda: stdout.print(published.in_words()))
+
+
+@app.command()
+def history(
+    name: Annotated[str | None, typer.Argument(help="One template; without it all.")] = None,
+    *,
+    tenant: Annotated[str, typer.Option(help="The tenant's slug.")],
+    as_json: AsJson = False,
+) -> None:
+    """List a tenant's published versions, newest first."""
+    with errors_as_answers(as_json=as_json):
+        found = steps.history(resources(), tenant_slug=tenant, name=name)
+        versions = [asdict(version) | {"published_at": version.published_at.isoformat()} for version in found]
+        answer({"versions": versions}, as_json=as_json, show=lambda: _show_versions(versions))
+
+
+def _show_versions(versions: list[dict[str, Any]]) -> None:
+    lines = [
+        (
+            f"{version['name']}@{version['number']}",
+            version["published_at"][:16],
+            version["inlining"],
+            version["why"],
+        )
+        for version in versions
+    ]
+    stdout.print(
+        listing(("version", "published", "inlined", "why"), lines) if lines else "nothing is published yet"
+    )
 
 
 @app.command()

@@ -56,6 +56,11 @@ def json_object(name: str) -> Column[Any]:
     return Column(name, JSONB, nullable=False, server_default=text("'{}'::jsonb"))
 
 
+def json_list(name: str) -> Column[Any]:
+    """Return a JSON array column that is `[]` by default."""
+    return Column(name, JSONB, nullable=False, server_default=text("'[]'::jsonb"))
+
+
 def words(name: str, default: str | None = None, *, required: bool = True) -> Column[str]:
     """Return a text column; `default` is its literal text."""
     return Column(

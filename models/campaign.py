@@ -3,23 +3,47 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
 from core.campaigns import CampaignState
 from core.deliveries import Policy, SkipReason
-from models.base import created, identity, json_object, moment, one_of, part_of_key, tenant_key, word, words
+from models.base import (
+    created,
+    identity,
+    json_list,
+    json_object,
+    moment,
+    one_of,
+    part_of_key,
+    tenant_key,
+    word,
+    words,
+)
 
 
 class TemplateVersion(SQLModel, table=True):
-    """The sources of a template as they were when a campaign took them; addressed by their content."""
+    """The sources of a template as they were when a campaign took them, or a person published them; addressed by content.
+
+    `number` counts a tenant's published versions of one name from 1, and is empty for what was never published. `inlining`,
+    `why` and `fields` are what publishing found out.
+    """
 
     __tablename__ = "template_version"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "name", "number", name="template_version_number"),
+        one_of("inlining", ("once", "each"), "template_version_inlining"),
+    )
 
     tenant_id: int = Field(sa_column=tenant_key())
     digest: str = Field(sa_column=Column("digest", Text, primary_key=True))
     name: str = Field(sa_column=words("name"))
     sources: dict[str, Any] = Field(sa_column=json_object("sources"))
+    number: int | None = Field(default=None, sa_column=Column("number", Integer))
+    inlining: str | None = Field(default=None, sa_column=words("inlining", required=False))
+    why: str = Field(default="", sa_column=words("why", ""))
+    fields: list[str] = Field(default_factory=list, sa_column=json_list("fields"))
+    published_at: datetime | None = Field(default=None, sa_column=moment("published_at"))
     created_at: datetime | None = Field(default=None, sa_column=created())
 
 

@@ -11,12 +11,12 @@ from core.deliveries import Policy
 from core.errors import ConfigurationError, ConflictError, InputError, PreflightError
 from core.forecast import Forecast
 from core.runs import Ending, Tally
-from gateways import templates
 from models import Campaign
 from store import audiences, campaigns, deliveries, planning, sending_domains, tenants
 from tasks import evidence, preflight
 from tasks.preflight import Preflight
 from tasks.resources import Resources
+from tasks.templates import sources_for
 
 
 def create(
@@ -31,17 +31,16 @@ def create(
     policy: Policy = Policy.EVIDENCE,
     origin: str | None = None,
 ) -> int:
-    """Create a campaign that pins the template as it is now; return its id.
+    """Create a campaign that pins the template as it is now, or a published version of it (`name@3`); return its id.
 
     Raises:
-        NotFoundError: There is no such tenant, audience or template.
+        NotFoundError: There is no such tenant, audience, template or version.
         InputError: The name is empty, or the subject cannot stand in a header.
     """
     if not name.strip():
         raise InputError("a campaign needs a name", hint="Give one that a person recognises in a list.")
     if subject:
         headers.check_header_value("Subject", subject)
-    sources = templates.load(resources.settings.templates_dir, template)
     with resources.database.begin() as session:
         tenant = tenants.by_slug(session, tenant_slug)
         assert tenant.id is not None
@@ -50,6 +49,7 @@ def create(
         domain = sending_domains.by_name(
             session, tenant_id=tenant.id, domain=tenant.from_address.rpartition("@")[2]
         )
+        sources = sources_for(resources, session, tenant_id=tenant.id, template=template)
         if subject:
             sources = replace(sources, subject=subject)
         return campaigns.add(
