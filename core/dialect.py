@@ -38,6 +38,7 @@ from markupsafe import _escape_inner as escape_text  # type: ignore[attr-defined
 from core.dialect_code import MailCode
 from core.dialect_filters import CHECKED_FILTERS, bounded, bounded_text
 from core.errors import TemplateError, TemplateLimitError
+from core.localisation import LOCAL_FILTERS
 
 
 WORK = 1_000_000
@@ -196,7 +197,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         self.globals = {"range": _range, "namespace": Namespace}
         self.eval_ctx = EvalContext(self)
         plain = {name: _charged(FILTERS[name]) for name in _PLAIN_FILTERS.split()}
-        self.filters = {**plain, **CHECKED_FILTERS, COUNTED: _counted, LINK: _link}
+        self.filters = {**plain, **CHECKED_FILTERS, **LOCAL_FILTERS, COUNTED: _counted, LINK: _link}
         self.tests = {name: TESTS[name] for name in _TESTS.split()}
 
     escape_text = staticmethod(escape_text)
