@@ -12,7 +12,18 @@ from benchmarks.measuring import Result, machine
 
 
 # Each is a module with SIZE and measure(size). The heavy ones come last, so that the first answers come soon.
-NAMES = ("ledger", "audience", "import_contacts", "sender", "prefect_share", "memory")
+NAMES = (
+    "ledger",
+    "audience",
+    "import_contacts",
+    "sender",
+    "designs",
+    "protocol_cost",
+    "two_processes",
+    "ledger_growth",
+    "prefect_share",
+    "memory",
+)
 
 _HEAD = "| what | goal | measured | met |\n| --- | --- | --- | --- |"
 

@@ -29,7 +29,7 @@ class TimedSender(Sender):
         resources: Resources,
         campaign_id: int,
         pool: ThreadPoolExecutor,
-        on_messages: Callable[["TimedSender"], None],
+        on_messages: Callable[["TimedSender"], None] = lambda _sender: None,
     ) -> None:
         super().__init__(resources, load_job(resources, campaign_id), pool)
         self.spent: defaultdict[str, float] = defaultdict(float)
@@ -39,6 +39,12 @@ class TimedSender(Sender):
     def spent_on(self, beats: Iterable[str]) -> float:
         """Return the CPU seconds of these beats together."""
         return sum(self.spent[beat] for beat in beats)
+
+    def send_claim(self) -> int:
+        """Send what one claim reserves; return how many messages that were."""
+        before = self.messages
+        self._send_batch(Tally(), time.monotonic() + 3600)
+        return self.messages - before
 
     @contextmanager
     def _clock(self, beat: str) -> Iterator[None]:

@@ -34,6 +34,20 @@ def measured(project: Path, name: str, size: int) -> dict[str, Any]:
         pytest.param("audience", 1000, {"deliveries": 891, "contacts": 1000}, id="audience"),
         pytest.param("ledger", 600, {"messages": 600}, id="ledger"),
         pytest.param("sender", 60, {"messages": 60}, id="sender"),
+        pytest.param("protocol_cost", 960, {"messages": 960}, id="protocol_cost"),
+        pytest.param(
+            "two_processes",
+            1600,
+            {
+                "sent_twice": 0,
+                "accepted_but_not_recorded": 0,
+                "in_doubt": 0,
+                "deadlocks": 0,
+                "errors_in_log": 0,
+            },
+            id="two_processes",
+        ),
+        pytest.param("ledger_growth", 20_000, {"rows": 20_000, "messages": 2000}, id="ledger_growth"),
     ],
 )
 def test_a_small_run_answers_one_line_of_json_and_a_table(
