@@ -33,7 +33,7 @@ The question is: *is the message known not to have been sent?* What may follow a
 Each class carries a stable `code` that users script against, and each error a `hint` that says what to do.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class PosthouseError(Exception):
@@ -135,7 +135,7 @@ class PreflightError(PosthouseError):
 
     default_code = "preflight"
 
-    def __init__(self, message: str, *, findings: list[dict[str, str]], hint: str = "") -> None:
+    def __init__(self, message: str, *, findings: list[dict[str, Any]], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.findings = findings
 

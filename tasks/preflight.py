@@ -1,40 +1,62 @@
 """Preflight: what is known of a campaign or a template before the first message leaves.
 
 Real contacts of this audience are rendered, among them some that lack each field that the template names: a misspelt
-field is found before mail 1, not at mail 40,001.
+field is found before mail 1, not at mail 40,001. The others are chosen because they differ (`core/sampling.py`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from datetime import UTC, date, datetime
+from typing import Any
 
 from core import forecast as forecasting
-from core import headers, pacing, preflight
+from core import headers, pacing, preflight, sampling
 from core.errors import ConfigurationError, InputError, TemplateError
 from core.forecast import Forecast
 from core.preflight import Finding
 from core.rendering import CompiledTemplate, compile_template
+from core.sampling import Candidate
 from core.tenants import TenantState
 from gateways import templates
 from models import Campaign, Tenant
 from store import accounts, audiences, campaigns, planning, sending_domains, tenants
+from store import preflight as records
 from store.session import Session
 from tasks.messages import Voice, context, load_job, unsubscribe_url
 from tasks.resources import Resources
 
 
-SAMPLES: Final = 20
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A person's decision that a finding does not forbid the start."""
+
+    rule: str
+    finding: str
+    reason: str
+    actor: str
+    at: datetime
+
+    def as_json(self) -> dict[str, str]:
+        """Return the override as the command line answers it."""
+        return {
+            "id": self.rule,
+            "finding": self.finding,
+            "reason": self.reason,
+            "actor": self.actor,
+            "at": self.at.isoformat(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What is known before the first message leaves."""
+    """What is known before the first message leaves. `findings` begin with the worst."""
 
     findings: Sequence[Finding]
     selected: int
     will_be_sent: int
     skipped: Mapping[str, int]
     forecast: Forecast | None
+    overrides: Sequence[Override] = ()
 
     @property
     def ok(self) -> bool:
@@ -52,6 +74,7 @@ class Preflight:
                 "skipped": dict(self.skipped),
             },
             "forecast": self.forecast.as_json() if self.forecast else None,
+            "overrides": [override.as_json() for override in self.overrides],
         }
 
 
@@ -80,7 +103,7 @@ class TemplateCheck:
 
 def blocking(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings that forbid a start."""
-    return [finding for finding in findings if finding.severity == "block"]
+    return preflight.forbidding(findings)
 
 
 def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
@@ -92,7 +115,7 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
             resources, job.voice, job.template, audience_id=job.campaign.audience_id
         )
     except TemplateError as error:
-        findings.append(_forbidding(error.code, error.message, "template"))
+        findings.append(_forbidding(error.code, error.message, "template", error.hint))
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
@@ -100,13 +123,72 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
         people = planning.preview(session, tenant_id=tenant_id, audience_id=campaign.audience_id)
         will_be_sent = people.pop(None, 0)
         outlook = outlook_of(session, resources, campaign, waiting=will_be_sent)
+        overrides = [
+            Override(
+                rule=row["rule"],
+                finding=row["finding"],
+                reason=row["reason"],
+                actor=row["actor"],
+                at=row["created_at"],
+            )
+            for row in records.overrides(session, tenant_id=tenant_id, campaign_id=campaign_id)
+        ]
+    findings += _standing_findings(tenant, will_be_sent) + preflight.check_rulebook(_today())
+    found = preflight.overridden(findings, {override.rule for override in overrides})
     return Preflight(
-        findings=findings + _standing_findings(tenant, will_be_sent),
+        findings=preflight.in_order(found),
         selected=will_be_sent + sum(people.values()),
         will_be_sent=will_be_sent,
         skipped={str(reason): number for reason, number in sorted(people.items(), key=str)},
         forecast=outlook,
+        overrides=overrides,
     )
+
+
+def override(
+    resources: Resources, campaign_id: int, *, rules: Iterable[str], reason: str, actor: str
+) -> Preflight:
+    """Let a campaign start in spite of findings that block it; return what is known then. Both stay in the audit.
+
+    The template is pinned, so what is overridden does not become something else. Doing so again changes nothing.
+
+    Args:
+        resources: Of this process.
+        campaign_id: Whose findings.
+        rules: The ids of blocking findings that it has now.
+        reason: Why; kept, and shown wherever the findings are.
+        actor: Who answers for it.
+
+    Raises:
+        InputError: No reason, no such blocking finding, or one that nobody may override; nothing is overridden.
+        NotFoundError: There is no such campaign.
+    """
+    result = check_campaign(resources, campaign_id)
+    chosen = preflight.check_override(result.findings, list(rules), reason=reason)
+    fresh = [finding for finding in chosen if not finding.overridden]
+    with resources.database.begin() as session:
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        for finding in fresh:
+            records.override(
+                session,
+                tenant_id=tenant_id,
+                campaign_id=campaign_id,
+                rule=finding.id,
+                finding=finding.message,
+                reason=reason.strip(),
+                actor=actor,
+            )
+        if fresh:
+            tenants.audit(
+                session,
+                tenant_id=tenant_id,
+                actor=actor,
+                action="campaign.preflight_overridden",
+                subject=f"campaign {campaign_id}",
+                reason=reason.strip(),
+                detail={"rules": [finding.id for finding in fresh]},
+            )
+    return check_campaign(resources, campaign_id)
 
 
 def check_template(resources: Resources, *, name: str, tenant_slug: str, audience: str) -> TemplateCheck:
@@ -123,9 +205,10 @@ def check_template(resources: Resources, *, name: str, tenant_slug: str, audienc
     try:
         compiled = compile_template(sources)
     except TemplateError as error:
-        finding = _forbidding(error.code, error.message, "template")
+        finding = _forbidding(error.code, error.message, "template", error.hint)
         return TemplateCheck(findings=[finding], inlining="each", why="It does not compile.")
     findings = _message_findings(resources, Voice(tenant, name), compiled, audience_id=audience_id)
+    findings = preflight.in_order(findings + preflight.check_rulebook(_today()))
     return TemplateCheck(findings=findings, inlining=compiled.inlining, why=compiled.why)
 
 
@@ -150,29 +233,36 @@ def outlook_of(
     )
 
 
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
 def _standing_findings(tenant: Tenant, will_be_sent: int) -> list[Finding]:
     findings = []
     if will_be_sent == 0:
-        findings.append(_forbidding("audience_empty", "nobody of the audience may be sent to", "audience"))
+        message = "nobody of the audience may be sent to"
+        findings.append(_forbidding("audience_empty", message, "audience", "Import contacts into it."))
     if tenant.state != TenantState.ACTIVE:
-        findings.append(
-            _forbidding("tenant_paused", f"the tenant is paused: {tenant.state_reason}", "tenant")
-        )
+        message = f"the tenant is paused: {tenant.state_reason}"
+        remedy = f"posthouse tenant resume {tenant.slug}, when its reason is gone"
+        findings.append(_forbidding("tenant_paused", message, "tenant", remedy))
     return findings
 
 
-def _forbidding(identifier: str, message: str, where: str) -> Finding:
-    return Finding(id=identifier, severity="block", message=message, where=where)
+def _forbidding(identifier: str, message: str, where: str, remedy: str = "") -> Finding:
+    return Finding(id=identifier, severity="block", message=message, where=where, remedy=remedy)
 
 
 def _message_findings(
     resources: Resources, voice: Voice, template: CompiledTemplate, *, audience_id: int
 ) -> list[Finding]:
     """Render the messages of some contacts; each finding names three of those that show it, by id."""
+    with resources.database.begin() as session:
+        domains = [row["domain"] for row in sending_domains.of_tenant(session, tenant_id=voice.tenant_id)]
     shown: dict[Finding, list[int]] = {}
-    for contact_id, (address, attributes) in _samples(resources, voice, template, audience_id).items():
-        for finding in _findings_of(resources, voice, template, address, attributes):
-            shown.setdefault(finding, []).append(contact_id)
+    for contact in _samples(resources, voice, template, audience_id):
+        for finding in _findings_of(resources, voice, template, contact, domains):
+            shown.setdefault(finding, []).append(contact.id)
     return [
         replace(finding, message=f"{finding.message} (contacts {', '.join(map(str, contact_ids[:3]))})")
         for finding, contact_ids in shown.items()
@@ -181,14 +271,15 @@ def _message_findings(
 
 def _samples(
     resources: Resources, voice: Voice, template: CompiledTemplate, audience_id: int
-) -> dict[int, tuple[str, Mapping[str, Any]]]:
-    """Return address and attributes of the first contacts, and of some that lack a field the template names."""
+) -> list[Candidate]:
+    """Return contacts that differ, and some that lack a field the template names."""
     audience = {"tenant_id": voice.tenant_id, "audience_id": audience_id}
+    fields = _contact_fields(template)
     with resources.database.begin() as session:
-        found = list(campaigns.sample_contacts(session, **audience, limit=SAMPLES))
-        for field in _contact_fields(template):
-            found += campaigns.contacts_without(session, **audience, attribute=field)
-    return {row["id"]: (row["address"], row["attributes"]) for row in found}
+        pool = [Candidate(**row) for row in records.spread(session, **audience)]
+        found = sampling.choose(pool, fields=fields)
+        found += [Candidate(**row) for row in records.lacking(session, **audience, attributes=fields)]
+    return sorted({contact.id: contact for contact in found}.values(), key=lambda contact: contact.id)
 
 
 def _contact_fields(template: CompiledTemplate) -> list[str]:
@@ -201,18 +292,20 @@ def _findings_of(
     resources: Resources,
     voice: Voice,
     template: CompiledTemplate,
-    address: str,
-    attributes: Mapping[str, Any],
+    contact: Candidate,
+    domains: Sequence[str],
 ) -> list[Finding]:
     url = unsubscribe_url(resources, tenant_id=voice.tenant_id, delivery_id=0)
     try:
-        content = template.render(context(voice, address, attributes, url))
+        content = template.render(context(voice, contact.address, contact.attributes, url))
     except (TemplateError, InputError) as error:
-        return [_forbidding(error.code, error.message, "template")]
+        return [_forbidding(error.code, error.message, "template", error.hint)]
     sender = headers.from_header(voice.tenant.from_name, voice.tenant.from_address)
     return preflight.check_message(
         content,
-        headers={"From": sender, **headers.list_headers(url)},
+        headers={"From": sender, "Reply-To": voice.tenant.reply_to, **headers.list_headers(url)},
         postal_address=voice.tenant.postal_address,
         unsubscribe_url=url,
+        recipient=contact.address,
+        sending_domains=domains,
     )

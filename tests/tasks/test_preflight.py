@@ -6,13 +6,24 @@ from pathlib import Path
 import pytest
 
 from core.campaigns import CampaignState
-from core.errors import NotFoundError
+from core.errors import InputError, NotFoundError, PreflightError
 from core.rendering import TemplateSources
 from core.suppression import Reason
+from store import tenants
 from store.session import Database, run
-from tasks import preflight
+from tasks import campaigns, preflight
 from tasks.resources import Resources
-from tests.builders import NEWSLETTER, Scene, a_contact, a_scene, an_account, states, suppress, write_template
+from tests.builders import (
+    NEWSLETTER,
+    Scene,
+    a_campaign,
+    a_contact,
+    a_scene,
+    an_account,
+    states,
+    suppress,
+    write_template,
+)
 from tests.fakes import some_resources
 
 
@@ -48,6 +59,7 @@ def test_a_campaign_that_may_start_says_who_gets_it(resources: Resources) -> Non
         "findings": [],
         "audience": {"selected": 7, "will_be_sent": 5, "skipped": {"duplicate": 1, "unsubscribed": 1}},
         "forecast": result.forecast.as_json() if result.forecast else None,
+        "overrides": [],
     }
     assert result.forecast is not None
     assert (result.forecast.waiting, result.forecast.today) == (5, 5)
@@ -177,6 +189,115 @@ def test_a_domain_that_warms_up_shows_in_the_forecast(resources: Resources) -> N
     assert outlook is not None
     assert (outlook.today, outlook.binding) == (200, "warm-up")
     assert outlook.done_on == outlook.resumes_on
+
+
+# Overrides
+
+
+def without_alt() -> TemplateSources:
+    return with_html(NEWSLETTER.html.replace("<p>Hello", '<img src="https://acme.example/i.png"><p>Hello'))
+
+
+def do_override(
+    resources: Resources, scene: Scene, *rules: str, reason: str = "it only decorates"
+) -> preflight.Preflight:
+    return preflight.override(resources, scene.campaign_id, rules=rules, reason=reason, actor="ann")
+
+
+def test_an_override_lets_a_campaign_start_and_is_kept_with_who_and_why(resources: Resources) -> None:
+    scene = set_up(resources.database, sources=without_alt())
+    assert [found for found, _, _ in blocks(resources, scene)] == ["FMT-BODY-06-ALT"]
+    with pytest.raises(PreflightError):
+        campaigns.start(resources, scene.campaign_id)
+    result = do_override(resources, scene, "FMT-BODY-06-ALT", reason=" it only decorates ")
+    assert result.ok
+    [finding] = result.findings
+    assert finding.overridden
+    [told] = result.as_json()["overrides"]
+    assert told == {
+        "id": "FMT-BODY-06-ALT",
+        "finding": finding.message,
+        "reason": "it only decorates",
+        "actor": "ann",
+        "at": result.overrides[0].at.isoformat(),
+    }
+    campaigns.start(resources, scene.campaign_id)
+    with resources.database.begin() as session:
+        [entry] = tenants.audit_trail(session, tenant_id=scene.tenant_id)
+    assert (entry["actor"], entry["action"], entry["subject"], entry["reason"], entry["detail"]) == (
+        "ann",
+        "campaign.preflight_overridden",
+        f"campaign {scene.campaign_id}",
+        "it only decorates",
+        {"rules": ["FMT-BODY-06-ALT"]},
+    )
+
+
+def test_an_override_twice_is_kept_once(resources: Resources) -> None:
+    scene = set_up(resources.database, sources=without_alt())
+    do_override(resources, scene, "FMT-BODY-06-ALT")
+    result = do_override(resources, scene, "FMT-BODY-06-ALT", reason="another")
+    assert [told.reason for told in result.overrides] == ["it only decorates"]
+    with resources.database.begin() as session:
+        assert len(tenants.audit_trail(session, tenant_id=scene.tenant_id)) == 1
+
+
+def test_an_override_holds_for_one_campaign(resources: Resources) -> None:
+    scene = set_up(resources.database, sources=without_alt())
+    with resources.database.begin() as session:
+        other = a_campaign(session, scene, sources=without_alt(), state=CampaignState.DRAFT)
+    do_override(resources, scene, "FMT-BODY-06-ALT")
+    assert [found for found, _, _ in blocks(resources, other)] == ["FMT-BODY-06-ALT"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "rule"),
+    [
+        pytest.param(with_html(NEWSLETTER.html.replace("{{ unsubscribe_url }}", "#")), "UNS-06", id="no way to leave"),
+        pytest.param(with_html(NEWSLETTER.html.replace("{{ tenant.postal_address }}", "")), "LAW-US-01", id="no address"),
+        pytest.param(with_html(NEWSLETTER.html.replace("first_name", "frist_name")), "template_undefined", id="T04: a misspelt field"),
+    ],
+)  # fmt: skip
+def test_what_the_law_or_the_message_itself_needs_is_not_overridden(
+    resources: Resources, sources: TemplateSources, rule: str
+) -> None:
+    scene = set_up(resources.database, sources=sources)
+    with pytest.raises(InputError, match=f"{rule} cannot be overridden") as refusal:
+        do_override(resources, scene, rule)
+    assert refusal.value.code == "override_refused"
+    assert rule in [found for found, _, _ in blocks(resources, scene)]
+
+
+def test_nothing_is_overridden_when_one_of_the_rules_is_refused(resources: Resources) -> None:
+    scene = set_up(resources.database, sources=without_alt())
+    with pytest.raises(InputError, match="no blocking finding 'FMT-HDR-02'"):
+        do_override(resources, scene, "FMT-BODY-06-ALT", "FMT-HDR-02")
+    assert preflight.check_campaign(resources, scene.campaign_id).overrides == []
+
+
+# Whom it looks at
+
+
+def test_a_value_that_only_few_have_is_among_the_samples(resources: Resources) -> None:
+    """Everybody has the field: only looking for what differs finds the one that breaks the link."""
+    linked = with_html(NEWSLETTER.html.replace("<p>Hello", '<a href="{{ contact.page }}">Page</a><p>Hello'))
+    scene = set_up(resources.database, contacts=0, sources=linked)
+    ids: list[int | None] = []
+    with resources.database.begin() as session:
+        for number in range(200):
+            page = "" if number == 117 else f"https://acme.example/{number}"
+            ids.append(a_contact(session, scene, attributes={"first_name": "Ann", "page": page}).id)
+    ((found, _, message),) = blocks(resources, scene)
+    assert (found, message.endswith(f"(contacts {ids[117]})")) == ("FMT-BODY-06-LINK", True)
+
+
+def test_findings_begin_with_the_worst(resources: Resources) -> None:
+    scene = set_up(
+        resources.database,
+        sources=replace(without_alt(), subject="Re: news", text=f"{NEWSLETTER.text}{'x' * 1000}"),
+    )
+    result = preflight.check_campaign(resources, scene.campaign_id)
+    assert [found.severity for found in result.findings] == ["block", "warn", "info"]
 
 
 # A template and an audience
