@@ -2,6 +2,7 @@
 
 import getpass
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from cli.output import AsJson, Failed, answer, errors_as_answers, listing, pairs
 from core.campaigns import FINAL, Status
 from core.deliveries import Policy
 from core.errors import InputError
+from core.preflight import Finding
 from core.runs import Ending, Tally
 from store import campaigns, tenants
 from tasks import accounts, sending
@@ -24,6 +26,14 @@ app = typer.Typer(no_args_is_help=True)
 
 Id = Annotated[int, typer.Argument(help="The campaign's id.", metavar="ID")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
+Rules = Annotated[
+    str,
+    typer.Option(
+        "--override",
+        metavar="RULE[,RULE]",
+        help="Findings that shall not forbid the start; needs --reason. Kept with your name.",
+    ),
+]
 STRETCH_SECONDS = 30.0  # after each, the progress bar moves
 PATIENCE_SECONDS = 600.0  # how long to wait for an SES that cannot be reached
 
@@ -70,23 +80,50 @@ def _moment(text: str) -> datetime:
 
 
 @app.command()
-def preflight(campaign_id: Id, *, as_json: AsJson = False) -> None:
+def preflight(campaign_id: Id, *, override: Rules = "", reason: Why = "", as_json: AsJson = False) -> None:
     """Check a campaign: who gets it, who does not and why, and when it will be done. Exit 1 if it may not start."""
     with errors_as_answers(as_json=as_json):
         accounts.refresh(resources())
+        _override(campaign_id, override, reason)
         result = checks.check_campaign(resources(), campaign_id)
         answer(result.as_json(), as_json=as_json, show=lambda: _show_preflight(result))
         if not result.ok:
             raise Failed
 
 
+def _override(campaign_id: int, rules: str, reason: str) -> None:
+    """Override the rules that `--override` names, if it names any."""
+    named = [rule.strip() for rule in rules.split(",") if rule.strip()]
+    if named:
+        checks.override(resources(), campaign_id, rules=named, reason=reason, actor=getpass.getuser())
+    elif reason:
+        raise InputError("a reason for what?", hint="Name the findings: --override RULE[,RULE]")
+
+
+def told(findings: Sequence[Finding]) -> list[tuple[str, str, str, str, str]]:
+    """Return the lines in which a person reads findings."""
+    return [
+        (
+            "overridden" if finding.overridden else finding.severity,
+            finding.id,
+            finding.message,
+            finding.remedy,
+            finding.authority,
+        )
+        for finding in findings
+    ]
+
+
 def _show_preflight(result: Preflight) -> None:
     stdout.print(f"{result.will_be_sent:,} of {result.selected:,} people will be sent to")
     for reason, number in result.skipped.items():
         stdout.print(f"  {number:,} skipped: {reason.replace('_', ' ')}")
-    lines = [(finding.severity, finding.id, finding.message) for finding in result.findings]
-    if lines:
-        stdout.print(listing(("", "rule", "finding"), lines))
+    if result.findings:
+        stdout.print(listing(("", "rule", "finding", "what to do", "who says so"), told(result.findings)))
+    for override in result.overrides:
+        stdout.print(
+            f"{override.rule} was overridden by {override.actor}: {override.reason}", highlight=False
+        )
     if result.forecast:
         stdout.print(pairs(result.forecast.as_json()))
     stdout.print("[green]may start[/green]" if result.ok else "[red]may not start[/red]")
@@ -99,10 +136,13 @@ def send(
     via_prefect: Annotated[
         bool, typer.Option("--via-prefect", help="Let a Prefect worker do it, and wait.")
     ] = False,
+    override: Rules = "",
+    reason: Why = "",
     as_json: AsJson = False,
 ) -> None:
     """Send until the campaign is done, paused or out of today's allowance; answer its status."""
     with errors_as_answers(as_json=as_json):
+        _override(campaign_id, override, reason)
         if steps.status_of(resources(), campaign_id).state in FINAL:
             stderr.print(f"campaign {campaign_id} has ended; there is nothing to send", highlight=False)
         elif via_prefect:

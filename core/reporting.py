@@ -6,7 +6,7 @@ from core.campaigns import Status
 from core.deliveries import SkipReason, State
 from core.facts import Fact
 from core.forecast import Forecast
-from core.preflight import Finding
+from core.preflight import Finding, in_order
 
 
 _WORDS: dict[str, str] = {
@@ -46,8 +46,9 @@ def report(
     events: Mapping[str, int],
     forecast: Forecast | None,
     summary: str,
+    findings: Sequence[Finding] = (),
 ) -> str:
-    """Return a campaign's report."""
+    """Return a campaign's report; `findings` are those with which it was started."""
     lines = [f"# {tenant} · {campaign}", "", f"**{_sentence(summary)}**", ""]
     lines += _table(("People", "Count", "Share"), _shares(_people(status), status.audience))
     lines += ["", "## What SES has reported so far", ""]
@@ -58,6 +59,8 @@ def report(
         lines += ["Nothing yet: events arrive within minutes, opens and complaints within days."]
     if forecast and forecast.waiting:
         lines += ["", "## When it will be done", "", *_end(forecast)]
+    if findings:
+        lines += ["", "## What preflight found", "", *_findings(findings)]
     balance = (
         "Everybody of the audience is counted once." if status.adds_up else "**The parts do not add up.**"
     )
@@ -89,19 +92,29 @@ def check_report(
     will_be_sent: int,
     skipped: Mapping[str, int],
     forecast: Forecast | None,
+    what: str = "dry run",
 ) -> str:
-    """Return the report of a dry run."""
+    """Return the report of a dry run, or of another run that sent nothing."""
     selected = will_be_sent + sum(skipped.values())
-    lines = [f"# {tenant} · {campaign} · dry run", "", f"**{_sentence(summary)}**", ""]
+    lines = [f"# {tenant} · {campaign} · {what}", "", f"**{_sentence(summary)}**", ""]
     people = [("selected", selected), ("would be sent", will_be_sent), *_skipped(skipped)]
     lines += _table(("People", "Count", "Share"), _shares(people, selected))
     lines += ["", "## Findings", ""]
     if findings:
-        lines += ["| Severity | Rule | Finding |", "| --- | --- | --- |"]
-        lines += [f"| {one.severity} | `{one.id}` | {_cell(one.message)} |" for one in findings]
+        lines += _findings(findings)
     else:
         lines += ["None: nothing forbids the start, and nothing needs a look."]
     return "\n".join([*lines, "", *_end(forecast), ""])
+
+
+def _findings(findings: Sequence[Finding]) -> list[str]:
+    """Return the table of findings, the worst first, with what to do and who says so."""
+    lines = ["| Severity | Rule | Finding | What to do | Who says so |", "| --- | --- | --- | --- | --- |"]
+    for one in in_order(findings):
+        severity = f"{one.severity}, overridden" if one.overridden else one.severity
+        cells = (severity, f"`{one.id}`", _cell(one.message), _cell(one.remedy), _cell(one.authority))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _end(forecast: Forecast | None) -> list[str]:

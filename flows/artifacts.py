@@ -1,6 +1,6 @@
 """What a campaign run leaves in Prefect for people to read: a name, a progress, a report, a table of reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 from core import reporting
 from core.campaigns import Status
 from core.forecast import Forecast
+from core.preflight import Finding
 from models import Campaign
 from tasks import campaigns
 from tasks.messages import Job
@@ -49,7 +50,9 @@ def name_run(name: str) -> None:
             client.update_flow_run(flow_run.id, name=name)
 
 
-def publish_report(job: Job, status: Status, forecast: Forecast | None, summary: str) -> None:
+def publish_report(
+    job: Job, status: Status, forecast: Forecast | None, summary: str, findings: Sequence[Finding]
+) -> None:
     """Leave the report and the table of skipped people, by reason."""
     create_markdown_artifact(
         reporting.report(
@@ -59,6 +62,7 @@ def publish_report(job: Job, status: Status, forecast: Forecast | None, summary:
             events=campaigns.event_counts(resources(), job.campaign_id),
             forecast=forecast,
             summary=summary,
+            findings=findings,
         ),
         key=f"campaign-{job.campaign_id}-report",
         description=summary,
@@ -66,8 +70,8 @@ def publish_report(job: Job, status: Status, forecast: Forecast | None, summary:
     _publish_skipped(job.campaign_id, status.skipped_by_reason)
 
 
-def publish_check(tenant: str, campaign: Campaign, result: Preflight, summary: str) -> None:
-    """Leave the report of a dry run and the table of those who would be skipped."""
+def publish_check(tenant: str, campaign: Campaign, result: Preflight, summary: str, *, what: str) -> None:
+    """Leave the report of a run that sent nothing, and the table of those who would be skipped."""
     assert campaign.id is not None, "it came from the database"
     create_markdown_artifact(
         reporting.check_report(
@@ -78,6 +82,7 @@ def publish_check(tenant: str, campaign: Campaign, result: Preflight, summary: s
             will_be_sent=result.will_be_sent,
             skipped=result.skipped,
             forecast=result.forecast,
+            what=what,
         ),
         key=f"campaign-{campaign.id}-check",
         description=summary,

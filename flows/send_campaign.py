@@ -92,7 +92,7 @@ def send_campaign(
     if start and not started and _utc(start) > datetime.now(UTC):
         campaigns.schedule(resources(), campaign_id, start_at=_utc(start))
         return Completed(message=f"campaign {campaign_id} starts at {_utc(start):%Y-%m-%d %H:%M} UTC")
-    return _send(campaign_id)
+    return _send(tenant, campaign, campaign_id)
 
 
 def _utc(moment: datetime) -> datetime:
@@ -123,7 +123,7 @@ def _dry_run(tenant: str, campaign: Campaign, campaign_id: int) -> State[None]:
     result = steps.check(campaign_id)
     skipped = sum(result.skipped.values())
     summary = reporting.dry_run(campaign_id, ok=result.ok, will_be_sent=result.will_be_sent, skipped=skipped)
-    publish_check(tenant, campaign, result, summary)
+    publish_check(tenant, campaign, result, summary, what="dry run")
     return Completed(message=summary)
 
 
@@ -145,14 +145,16 @@ def _approved(campaign: Campaign, campaign_id: int) -> bool:
     return decision.approved
 
 
-def _send(campaign_id: int) -> State[None]:
+def _send(tenant: str, campaign: Campaign, campaign_id: int) -> State[None]:
     """Start, plan, send and conclude; leave the artifacts and end in words."""
-    if refusal := steps.start(campaign_id):
+    checked, refusal = steps.start(campaign_id)
+    if refusal:
+        publish_check(tenant, campaign, checked, refusal, what="may not start")
         return refused(refusal)
     tally = _send_chunks(campaign_id, steps.plan(campaign_id))
     status, forecast = steps.conclude(campaign_id, tally)
     summary = campaigns.in_words(status, tally, forecast)
-    publish_report(load_job(resources(), campaign_id), status, forecast, summary)
+    publish_report(load_job(resources(), campaign_id), status, forecast, summary, checked.findings)
     run_logger().info("Campaign %d: %s", campaign_id, summary)
     return Completed(message=summary)
 

@@ -69,21 +69,23 @@ def check(campaign_id: int) -> Preflight:
 
 
 @task(name="Start the campaign", **ONCE)
-def start(campaign_id: int) -> str | None:
-    """Check the campaign and let it be sent; return why it may not start, None when it may."""
+def start(campaign_id: int) -> tuple[Preflight, str]:
+    """Check the campaign and let it be sent; return what was found, and why it may not start, "" when it may."""
     try:
         result = campaigns.start(resources(), campaign_id)
     except PreflightError as refusal:
-        for finding in refusal.findings:
-            run_logger().error("%s: %s", finding["id"], finding["message"])
-        return refusal.message
+        for told in refusal.findings:
+            run_logger().error("%s: %s. %s", told["id"], told["message"], told["remedy"])
+        return preflight.check_campaign(resources(), campaign_id), refusal.message
+    for finding in result.findings:
+        run_logger().warning("%s, %s: %s", finding.severity, finding.id, finding.message)
     run_logger().info(
         "Campaign %d may start: %s of %s people will get it",
         campaign_id,
         f"{result.will_be_sent:,}",
         f"{result.selected:,}",
     )
-    return None
+    return result, ""
 
 
 @task(name="Plan the deliveries", **RETRIED)

@@ -5,9 +5,11 @@ from datetime import date
 import pytest
 
 from core import reporting
+from core.authorities import Source
 from core.campaigns import CampaignState, Status
 from core.deliveries import SkipReason, State
 from core.forecast import Forecast
+from core.preflight import Finding
 
 
 def a_status(**counts: object) -> Status:
@@ -144,3 +146,53 @@ def test_every_state_and_every_reason_has_a_sentence() -> None:
     }
     assert len(told) == 7 + 9
     assert all(sentence.endswith(".") for sentence in told)
+
+
+FINDINGS = [
+    Finding(id="FMT-BODY-05-HTTP", severity="info", message="a link is http:", where="html"),
+    Finding(
+        id="FMT-BODY-06-ALT",
+        severity="block",
+        message="an image | has no alt text",
+        where="html",
+        remedy="Say in alt what it shows.",
+        sources=(Source("W3C", "WCAG 2.2", "2023-10-05"), Source("Posthouse", "our judgement", "2026-11-24")),
+        firm=False,
+        overridden=True,
+    ),
+]
+TABLE = """| Severity | Rule | Finding | What to do | Who says so |
+| --- | --- | --- | --- | --- |
+| block, overridden | `FMT-BODY-06-ALT` | an image \\| has no alt text | Say in alt what it shows. | W3C, WCAG 2.2 (2023-10-05); Posthouse, our judgement (2026-11-24) |
+| info | `FMT-BODY-05-HTTP` | a link is http: |  |  |
+"""
+
+
+def test_a_report_tells_what_preflight_found_the_worst_first() -> None:
+    told = reporting.report(
+        tenant="acme",
+        campaign="Spring sale",
+        status=a_status(),
+        events={},
+        forecast=None,
+        summary="done",
+        findings=FINDINGS,
+    )
+    assert f"\n## What preflight found\n\n{TABLE}" in told
+
+
+def test_a_run_that_may_not_start_leaves_its_findings() -> None:
+    told = reporting.check_report(
+        tenant="acme",
+        campaign="Spring sale",
+        summary="campaign 7 may not start: no way to leave",
+        findings=FINDINGS,
+        will_be_sent=9,
+        skipped={"duplicate": 1},
+        forecast=None,
+        what="may not start",
+    )
+    assert told.startswith(
+        "# acme · Spring sale · may not start\n\n**Campaign 7 may not start: no way to leave.**"
+    )
+    assert f"\n## Findings\n\n{TABLE}" in told
