@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.preflight import Finding
 from core.runs import Ending, Tally
 from store import campaigns, tenants
-from tasks import accounts, sending
+from tasks import accounts, sending, stretch
 from tasks import campaigns as steps
 from tasks import preflight as checks
 from tasks.preflight import Preflight
@@ -160,7 +160,7 @@ def _send_here(campaign_id: int) -> None:
     with progress("sending", status.open) as more, sending.sender(resources(), campaign_id) as sender:
         total, waited = Tally(), 0.0
         while True:
-            tally = sender.send(seconds=STRETCH_SECONDS)
+            tally = stretch.send(sender, seconds=STRETCH_SECONDS)
             total.add(tally)
             more(tally.accepted + tally.failed + tally.skipped)
             waited = 0.0 if tally.accepted else waited

@@ -25,6 +25,41 @@ STARTABLE = frozenset({CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignSta
 FINAL = frozenset({CampaignState.DONE, CampaignState.CANCELLED})
 
 
+class Action(StrEnum):
+    """What a person may do with a campaign, from the command line, the web and Prefect alike."""
+
+    PAUSE = "pause"  # nothing is cancelled
+    RESUME = "resume"
+    CANCEL = "cancel"  # for good: who waits is skipped
+
+    @property
+    def leads_to(self) -> CampaignState:
+        """Return the state that the campaign has afterwards."""
+        return _LEADS_TO[self]
+
+    @property
+    def starts_from(self) -> frozenset[CampaignState]:
+        """Return the states in which it may be done. In the state that it leads to it changes nothing."""
+        return _STARTS_FROM[self]
+
+
+_LEADS_TO = {
+    Action.PAUSE: CampaignState.PAUSED,
+    Action.RESUME: CampaignState.SENDING,
+    Action.CANCEL: CampaignState.CANCELLED,
+}
+_STARTS_FROM = {
+    Action.PAUSE: frozenset({CampaignState.SENDING}),
+    Action.RESUME: RESUMABLE,
+    Action.CANCEL: frozenset(CampaignState) - FINAL,
+}
+
+
+def possible(state: CampaignState) -> list[Action]:
+    """Return what a person may do with a campaign in this state."""
+    return [action for action in Action if state in action.starts_from]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """How a campaign stands, in people. `skipped_by_reason` holds both those left out and those skipped later."""

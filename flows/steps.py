@@ -10,13 +10,14 @@ from typing import Any
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
 
 from core.campaigns import Status
 from core.errors import NotSentError, PosthouseError, PreflightError
 from core.forecast import Forecast
 from core.runs import Tally
 from gateways.ses import Quota
-from tasks import accounts, campaigns, preflight, sending
+from tasks import accounts, campaigns, preflight, sending, stretch
 from tasks.log import run_logger
 from tasks.preflight import Preflight
 from tasks.resources import resources
@@ -107,8 +108,8 @@ def plan(campaign_id: int) -> Status:
 @task(name="Send a chunk", **ONCE | {"task_run_name": "Send chunk {number}"})
 def send_chunk(campaign_id: int, number: int) -> Tally:
     """Send for as long as one task run should last, or until the campaign cannot go on now."""
-    with sending.sender(resources(), campaign_id) as sender:
-        tally = sender.send(seconds=resources().settings.chunk_seconds)
+    with sending.sender(resources(), campaign_id, run=flow_run.id or "") as sender:
+        tally = stretch.send(sender, seconds=resources().settings.chunk_seconds)
     run_logger().info("Campaign %d, chunk %d: %s", campaign_id, number, tally.in_words())
     return tally
 

@@ -1,18 +1,18 @@
 """Campaigns: create, start, plan, pause, resume, cancel, settle, conclude."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core import forecast as forecasting
 from core import headers
-from core.campaigns import RESUMABLE, STARTABLE, CampaignState, Status
+from core.campaigns import RESUMABLE, STARTABLE, Action, CampaignState, Status
 from core.deliveries import Policy
 from core.errors import ConfigurationError, ConflictError, InputError, PreflightError
 from core.forecast import Forecast
 from core.runs import Ending, Tally
 from models import Campaign
-from store import audiences, campaigns, deliveries, planning, sending_domains, tenants
+from store import audiences, campaigns, control, deliveries, leases, planning, sending_domains, tenants
 from tasks import evidence, preflight
 from tasks.preflight import Preflight
 from tasks.resources import Resources
@@ -166,46 +166,41 @@ def plan(resources: Resources, campaign_id: int) -> int:
     return planned
 
 
+def act(resources: Resources, campaign_id: int, action: Action, *, reason: str, actor: str) -> Status:
+    """Pause, resume or cancel a campaign, as a person wants it.
+
+    A pause is effective within one window of calls and cancels nothing. After a resume dispatch takes it up within
+    minutes. A cancel is for good: who waits is skipped, doubt and calls in flight are still settled.
+
+    Raises:
+        NotFoundError: There is no such campaign.
+        ConflictError: It is in a state in which this cannot be done.
+    """
+    with resources.database.begin() as session:
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        return control.act(
+            session,
+            tenant_id=tenant_id,
+            campaign_id=campaign_id,
+            action=action,
+            reason=reason,
+            actor=actor,
+        )
+
+
 def pause(resources: Resources, campaign_id: int, *, reason: str, actor: str) -> Status:
     """Stop a campaign within one window of calls; nothing is cancelled."""
-    return _move(resources, campaign_id, CampaignState.PAUSED, [CampaignState.SENDING], reason, actor)
+    return act(resources, campaign_id, Action.PAUSE, reason=reason, actor=actor)
 
 
 def resume(resources: Resources, campaign_id: int, *, reason: str, actor: str) -> Status:
     """Let a paused campaign go on; dispatch takes it up within minutes. Resuming twice is harmless."""
-    return _move(resources, campaign_id, CampaignState.SENDING, [*RESUMABLE], reason, actor)
+    return act(resources, campaign_id, Action.RESUME, reason=reason, actor=actor)
 
 
 def cancel(resources: Resources, campaign_id: int, *, reason: str, actor: str) -> Status:
     """End a campaign for good; who waits is skipped, doubt and calls in flight are still settled."""
-    since = [state for state in CampaignState if state not in {CampaignState.DONE, CampaignState.CANCELLED}]
-    return _move(resources, campaign_id, CampaignState.CANCELLED, since, reason, actor)
-
-
-def _move(
-    resources: Resources,
-    campaign_id: int,
-    to: CampaignState,
-    since: Sequence[CampaignState],
-    reason: str,
-    actor: str,
-) -> Status:
-    with resources.database.begin() as session:
-        tenant_id = campaigns.tenant_of(session, campaign_id)
-        key = {"tenant_id": tenant_id, "campaign_id": campaign_id}
-        campaigns.move(session, **key, to=to, since=since, reason=reason)
-        campaigns.wait_for(session, **key, pause=timedelta(0))
-        if to is CampaignState.CANCELLED:
-            deliveries.cancel_waiting(session, **key)
-        tenants.audit(
-            session,
-            tenant_id=tenant_id,
-            actor=actor,
-            action=f"campaign.{to}",
-            subject=f"campaign {campaign_id}",
-            reason=reason,
-        )
-        return campaigns.status(session, **key)
+    return act(resources, campaign_id, Action.CANCEL, reason=reason, actor=actor)
 
 
 def settle(resources: Resources, *, tenant_id: int, queues_are_clear: bool = False) -> dict[str, int]:
@@ -284,6 +279,45 @@ def event_counts(resources: Resources, campaign_id: int) -> dict[str, int]:
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         return campaigns.event_counts(session, tenant_id=tenant_id, campaign_id=campaign_id)
+
+
+def runs_at_work(resources: Resources) -> set[str]:
+    """Return the flow runs that hold a live lease on somebody's deliveries."""
+    with resources.database.begin() as session:
+        everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
+        return {run for tenant_id in everyone for run in leases.runs_at_work(session, tenant_id=tenant_id)}
+
+
+def relieve(resources: Resources, dead_runs: Collection[str]) -> int:
+    """End the leases of runs that are known to be dead; return how many. `settle` then frees what they held."""
+    with resources.database.begin() as session:
+        everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
+        return sum(leases.end(session, tenant_id=tenant_id, dead_runs=dead_runs) for tenant_id in everyone)
+
+
+def heed(resources: Resources, campaign_id: int, *, flow_run: str, reason: str) -> bool:
+    """Pause a campaign whose run a person has stopped in Prefect; once for each run, so that a resume holds.
+
+    Returns:
+        Whether it was paused now: one that is not being sent, and a run that was heeded before, change nothing.
+    """
+    with resources.database.begin() as session:
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        state = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id).state
+        if state not in Action.PAUSE.starts_from or control.was_heeded(
+            session, tenant_id=tenant_id, flow_run=flow_run
+        ):
+            return False
+        control.act(
+            session,
+            tenant_id=tenant_id,
+            campaign_id=campaign_id,
+            action=Action.PAUSE,
+            reason=reason,
+            actor="prefect",
+            detail={"flow_run": flow_run},
+        )
+    return True
 
 
 def ready(resources: Resources) -> list[tuple[str, int]]:

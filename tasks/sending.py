@@ -11,6 +11,7 @@ module knows no Prefect; `tasks/campaigns.py` makes steps of it, the command lin
 
 import random
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
@@ -41,10 +42,16 @@ PATIENCE: Final = timedelta(seconds=5)  # a wait for the rate is slept out, a lo
 
 
 @contextmanager
-def sender(resources: Resources, campaign_id: int) -> Iterator["Sender"]:
-    """Yield a sender for a campaign, with its own threads for the calls."""
+def sender(resources: Resources, campaign_id: int, *, run: str = "") -> Iterator["Sender"]:
+    """Yield a sender for a campaign, with its own threads for the calls.
+
+    Args:
+        resources: Of this process.
+        campaign_id: What is sent.
+        run: The flow run that sends. Its claims carry it, so that they can be given back when the run is known to be dead.
+    """
     with ThreadPoolExecutor(resources.settings.calls_in_flight, thread_name_prefix="ses") as pool:
-        yield Sender(resources, load_job(resources, campaign_id), pool)
+        yield Sender(resources, load_job(resources, campaign_id), pool, run=run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +83,15 @@ class _Stop(Exception):  # noqa: N818  # not an error: it carries how the stretc
 class Sender:
     """Sends one campaign in one process. Any number of them may work on the same campaign at once."""
 
-    def __init__(self, resources: Resources, job: Job, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, resources: Resources, job: Job, pool: ThreadPoolExecutor, *, run: str = "") -> None:
         self._resources = resources
         self._settings = resources.settings
         self._database = resources.database
         self._ses = resources.ses
         self._job = job
         self._pool = pool
+        self._run = run
+        self._stopped = threading.Event()
         self._memory = outcomes.Memory()
         self._after = 0  # where the last claim ended
         self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
@@ -92,20 +101,27 @@ class Sender:
         """Send for about this long, or until the campaign cannot go on now; return what it came to."""
         tally, ends = Tally(), time.monotonic() + seconds
         try:
-            while time.monotonic() < ends:
+            while self._goes_on(ends):
                 self._send_batch(tally, ends)
         except _Stop as stop:
             tally.ending, tally.wait, tally.reason = stop.ending, stop.wait, stop.reason
         return tally
 
+    def stop(self) -> None:
+        """End the stretch after the window that is being called; for another thread than the one that sends."""
+        self._stopped.set()
+
+    def _goes_on(self, ends: float) -> bool:
+        return time.monotonic() < ends and not self._stopped.is_set()
+
     def _send_batch(self, tally: Tally, ends: float) -> None:
         """Claim, render and send some hundred deliveries; give back what the end of the stretch leaves over."""
-        token = secrets.token_urlsafe(12)
+        token = f"{self._run}.{secrets.token_urlsafe(12)}"  # store.leases reads whose it is
         claimed = self._claim(token, ends - time.monotonic())
         held = {delivery.delivery_id for delivery in claimed}
         try:
             waiting = deque(self._render(token, claimed, tally))
-            while waiting and time.monotonic() < ends:
+            while waiting and self._goes_on(ends):
                 window = self._begin(token, waiting, tally)
                 held -= {attempt.delivery_id for attempt, _ in window.calls}
                 self._record(window, list(self._call(window)), tally)
@@ -136,7 +152,7 @@ class Sender:
         if soon is None or soon > RETRY_PATIENCE:
             raise _Stop(Ending.NOTHING_DUE)
         # Throttled messages come back within seconds; nobody should have to start another run for them.
-        time.sleep(min(max(soon.total_seconds(), 0.05), max(seconds, 0.05)))
+        self._stopped.wait(min(max(soon.total_seconds(), 0.05), max(seconds, 0.05)))
         return []
 
     def _claim_from(self, session: Session, token: str, limit: int, after: int) -> list[Claimed]:
@@ -208,7 +224,8 @@ class Sender:
         if grant.wait > PATIENCE or grant.held_by != "rate":
             ending = Ending.QUOTA if grant.held_by == "quota" else Ending.BLOCKED
             raise _Stop(ending, wait=grant.wait, reason=grant.held_by)
-        time.sleep(grant.wait.total_seconds())
+        if self._stopped.wait(grant.wait.total_seconds()):
+            raise _Stop(Ending.MORE)
 
     def _intend(
         self, session: Session, token: str, window: Sequence[_Rendered]

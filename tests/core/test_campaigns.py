@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.campaigns import FINAL, RESUMABLE, STARTABLE, CampaignState, Status
+from core.campaigns import FINAL, RESUMABLE, STARTABLE, CampaignState, Status, possible
 
 
 def a_status(**counts: object) -> Status:
@@ -56,3 +56,18 @@ def test_the_json_is_what_the_interface_documents() -> None:
 def test_no_final_state_can_be_started_or_resumed() -> None:
     assert not FINAL & (STARTABLE | RESUMABLE)
     assert set(CampaignState) == FINAL | STARTABLE | RESUMABLE
+
+
+@pytest.mark.parametrize(
+    ("state", "actions"),
+    [
+        pytest.param("draft", ["cancel"], id="a draft"),
+        pytest.param("scheduled", ["cancel"], id="scheduled"),
+        pytest.param("sending", ["pause", "cancel"], id="being sent"),
+        pytest.param("paused", ["resume", "cancel"], id="paused"),
+        pytest.param("done", [], id="done"),
+        pytest.param("cancelled", [], id="cancelled"),
+    ],
+)
+def test_a_person_may_do_what_fits_the_state(state: str, actions: list[str]) -> None:
+    assert possible(CampaignState(state)) == actions

@@ -11,7 +11,7 @@ from core.forecast import Forecast
 from core.runs import Ending, Tally
 from core.suppression import Reason
 from store import campaigns as ledger_of
-from store import planning, tenants
+from store import deliveries, planning, tenants
 from store.session import Database, one, run
 from tasks import campaigns
 from tasks.resources import Resources
@@ -441,3 +441,33 @@ def test_a_decision_outlives_the_run_that_asked_for_it(
     with resources.database.begin() as session:
         (entry,) = tenants.audit_trail(session, tenant_id=scene.tenant_id)
     assert (entry["actor"], entry["action"]) == ("ann", f"campaign.{action}")
+
+
+def test_what_a_dead_run_held_is_free_at_once(resources: Resources) -> None:
+    scene = a_planned_scene(resources)
+    with resources.database.begin() as session:
+        lease = timedelta(hours=1)
+        deliveries.claim(session, **scene.campaign, token="dead.abc", limit=2, lease=lease)
+        deliveries.claim(session, **scene.campaign, token="alive.abc", limit=1, lease=lease)
+    assert campaigns.ready(resources) == []
+    assert campaigns.runs_at_work(resources) == {"dead", "alive"}
+    assert campaigns.relieve(resources, {"dead"}) == 2
+    assert campaigns.relieve(resources, {"alive"}) == 1
+    assert campaigns.ready(resources) == [(scene.slug, scene.campaign_id)]
+
+
+def test_a_run_that_a_person_stopped_pauses_its_campaign_once(resources: Resources) -> None:
+    scene = a_planned_scene(resources)
+    said = {"flow_run": "run-1", "reason": "the flow run was cancelled in Prefect"}
+    assert campaigns.heed(resources, scene.campaign_id, **said)
+    status = campaigns.status_of(resources, scene.campaign_id)
+    assert (status.state, status.state_reason) == ("paused", "the flow run was cancelled in Prefect")
+    campaigns.resume(resources, scene.campaign_id, reason="", actor="ann")
+    assert not campaigns.heed(resources, scene.campaign_id, **said)
+    assert campaigns.status_of(resources, scene.campaign_id).state == "sending"
+
+
+def test_a_stopped_run_of_a_campaign_that_is_not_being_sent_changes_nothing(resources: Resources) -> None:
+    scene = set_up(resources.database, state=DRAFT)
+    assert not campaigns.heed(resources, scene.campaign_id, flow_run="run-1", reason="cancelled")
+    assert campaigns.status_of(resources, scene.campaign_id).state == "draft"

@@ -1,0 +1,57 @@
+"""Control: what a person does with a campaign, and the audit of it. The same for every door."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlmodel import Session
+
+from core.campaigns import Action, CampaignState, Status
+from store import campaigns, deliveries, tenants
+from store.session import one
+
+
+def act(
+    session: Session,
+    *,
+    tenant_id: int,
+    campaign_id: int,
+    action: Action,
+    reason: str,
+    actor: str,
+    detail: Mapping[str, object] | None = None,
+) -> Status:
+    """Pause, resume or cancel a campaign and return how it stands; what is so already is no error.
+
+    Every intent reads the state in its own transaction: from the commit on, at most the window that is being called
+    goes out.
+
+    Raises:
+        NotFoundError: The tenant has no such campaign.
+        ConflictError: It is in a state in which this cannot be done.
+    """
+    key = {"tenant_id": tenant_id, "campaign_id": campaign_id}
+    campaigns.move(session, **key, to=action.leads_to, since=[*action.starts_from], reason=reason)
+    campaigns.wait_for(session, **key, pause=timedelta(0))
+    if action.leads_to is CampaignState.CANCELLED:
+        deliveries.cancel_waiting(session, **key)
+    tenants.audit(
+        session,
+        tenant_id=tenant_id,
+        actor=actor,
+        action=f"campaign.{action.leads_to}",
+        subject=f"campaign {campaign_id}",
+        reason=reason,
+        detail=detail,
+    )
+    return campaigns.status(session, **key)
+
+
+def was_heeded(session: Session, *, tenant_id: int, flow_run: str) -> bool:
+    """Whether the end that a person made of this flow run has been acted upon already."""
+    found = one(
+        session,
+        "SELECT FROM audit_entry WHERE tenant_id = :tenant_id AND detail ->> 'flow_run' = :flow_run LIMIT 1",
+        tenant_id=tenant_id,
+        flow_run=flow_run,
+    )
+    return found is not None
