@@ -1,6 +1,7 @@
 """Kill everything again and again while a campaign is sent: `python -m benchmarks.crash`. Exit 1 if that did harm."""
 
 import argparse
+import signal
 import sys
 
 from benchmarks.crash.chaos import Options, as_line, as_text, torment
@@ -20,6 +21,9 @@ def main() -> int:
     parser.add_argument("--api", choices=[*map(str, DeliveryApi)], default=str(DeliveryApi.SINGLE))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument(
+        "--event-loss", type=_share, default=0.0, help="of messages nobody is told of; 1 for all"
+    )
     parser.add_argument("--json", action="store_true", help="one line for programs")
     parser.add_argument("--naive", action="store_true", help="the usual worker, to compare with")
     words = parser.parse_args()
@@ -31,10 +35,21 @@ def main() -> int:
         seed=words.seed,
         workers=words.workers,
         naive=words.naive,
+        event_loss=words.event_loss,
     )
+    # Whoever gives up on us (`timeout`, a CI) gets the same tidy end as Ctrl-C: no process and no folder stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     report = torment(options)
     print(as_line(report) if words.json else as_text(report))
     return int(not report.verdict.ok(options.policy))
+
+
+def _share(word: str) -> float:
+    """Read a share between 0 and 1."""
+    share = float(word)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{word} is no share")
+    return share
 
 
 if __name__ == "__main__":

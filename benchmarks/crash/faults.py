@@ -16,7 +16,8 @@ from gateways.settings import PROJECT
 
 # Rules are tried in order, on either side of the acceptance at most one strikes.
 RULES: Final[Sequence[Mapping[str, Any]]] = (
-    # Few, because each lowers the account's rate for all workers, and that takes ten quiet seconds to rise again.
+    # Few, because each lowers the account's rate for all workers, and that takes ten quiet seconds to rise again. So do
+    # the failures of entries below, which once made a run of bulk calls take twice as long as one of single calls.
     {"action": "throttle", "probability": 0.05, "times": 10},
     {"action": "reject", "probability": 0.02},
     {"action": "error", "status": 500, "probability": 0.03},
@@ -30,7 +31,7 @@ RULES: Final[Sequence[Mapping[str, Any]]] = (
     {"action": "truncated_200", "probability": 0.03},
     {"action": "html_200", "probability": 0.03},
     # Of a bulk call alone: an entry that may be tried again, one that may not, and an answer that is missing.
-    {"action": "entry_status", "status": "TRANSIENT_FAILURE", "probability": 0.05},
+    {"action": "entry_status", "status": "TRANSIENT_FAILURE", "probability": 0.05, "times": 20},
     {"action": "entry_status", "status": "MESSAGE_REJECTED", "probability": 0.02},
     {"action": "short_reply", "probability": 0.05},
 )
@@ -58,8 +59,14 @@ class Simulator:
 
 
 @contextmanager
-def a_simulator(folder: Path, *, seed: int) -> Iterator[Simulator]:
-    """Start `python -m simulator` with its faults and late, doubled, shuffled events; stop it at the end."""
+def a_simulator(folder: Path, *, seed: int, event_loss: float) -> Iterator[Simulator]:
+    """Start `python -m simulator` with its faults and late, doubled, shuffled events; stop it at the end.
+
+    Args:
+        folder: For its logs.
+        seed: Of its draws.
+        event_loss: The share of accepted messages of which no event ever tells.
+    """
     logs = {name: folder / f"{name}.jsonl" for name in ("accept-log", "event-log")}
     for log in logs.values():
         log.touch()
@@ -76,7 +83,8 @@ def a_simulator(folder: Path, *, seed: int) -> Iterator[Simulator]:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["url"]
             simulator = Simulator(url, logs["accept-log"], logs["event-log"])
-            simulator.control("POST", "faults", RULES)
+            lost = {"action": "lose_events", "probability": event_loss}
+            simulator.control("POST", "faults", [*RULES, lost])
             yield simulator
         finally:
             process.terminate()

@@ -21,9 +21,9 @@ SIGNATURE_SECONDS: Final = 4
 GUARD_SECONDS: Final = (
     8  # over 0.7 * 2 until a call must have left, 4 for its signature, and a slow acceptance
 )
-WINDOW_SECONDS: Final = 14
+WINDOW_SECONDS: Final = 10
 # Evidence needs the campaign to come to rest, so that all neighbours of a call have been told of; then round after round
-# a quarter of the calls is in doubt again, and each round takes a guard.
+# a quarter of the calls is in doubt again, and each round takes a guard. Where events are lost it never gets them all.
 EVIDENCE_WINDOW_SECONDS: Final = 600
 LONGEST_PAUSE_SECONDS: Final = 3 * CALL_LEASE_SECONDS
 
@@ -44,15 +44,16 @@ class Plan:
     seed: int
 
 
-def settings(database_url: str, state_dir: Path, policy: Policy) -> Settings:
+def settings(database_url: str, state_dir: Path, policy: Policy, *, event_loss: float) -> Settings:
     """Return the settings of the processes under test."""
+    patient = policy is Policy.EVIDENCE and not event_loss
     return Settings(
         database_url=database_url,
         state_dir=state_dir,
         claim_lease_seconds=CLAIM_LEASE_SECONDS,
         call_lease_seconds=CALL_LEASE_SECONDS,
         doubt_guard_seconds=GUARD_SECONDS,
-        doubt_window_seconds=EVIDENCE_WINDOW_SECONDS if policy is Policy.EVIDENCE else WINDOW_SECONDS,
+        doubt_window_seconds=EVIDENCE_WINDOW_SECONDS if patient else WINDOW_SECONDS,
         # A quarter of all answers is lost on purpose: what would be a brown-out elsewhere is the weather here.
         ambiguity_pause_seconds=0.01,
         calls_in_flight=CALLS_IN_FLIGHT,
