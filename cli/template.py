@@ -36,8 +36,9 @@ def check(
 
 def _show(document: dict[str, Any]) -> None:
     stdout.print(f"CSS is inlined {document['inlining']}: {document['why']}")
-    lines = [(finding["severity"], finding["id"], finding["message"]) for finding in document["findings"]]
-    stdout.print(listing(("", "rule", "finding"), lines) if lines else "nothing to remark")
+    columns = ("severity", "id", "message", "remedy")
+    lines = [[finding[column] for column in columns] for finding in document["findings"]]
+    stdout.print(listing(("", "rule", "finding", "what to do"), lines) if lines else "nothing to remark")
 
 
 @app.command()

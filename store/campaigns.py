@@ -227,38 +227,6 @@ def exclusions(session: Session, *, tenant_id: int, campaign_id: int, limit: int
     )
 
 
-def sample_contacts(session: Session, *, tenant_id: int, audience_id: int, limit: int) -> Sequence[Row]:
-    """Return the first contacts of an audience: id, address, attributes."""
-    return rows(
-        session,
-        """SELECT c.id, c.address, c.attributes FROM audience_member m
-           JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
-           WHERE m.tenant_id = :tenant_id AND m.audience_id = :audience_id AND c.state = 'active'
-           ORDER BY m.contact_id LIMIT :limit""",
-        tenant_id=tenant_id,
-        audience_id=audience_id,
-        limit=limit,
-    )
-
-
-def contacts_without(
-    session: Session, *, tenant_id: int, audience_id: int, attribute: str, limit: int = 3
-) -> Sequence[Row]:
-    """Return the first few members that lack an attribute: id, address, attributes."""
-    return rows(
-        session,
-        """SELECT c.id, c.address, c.attributes FROM audience_member m
-           JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
-           WHERE m.tenant_id = :tenant_id AND m.audience_id = :audience_id AND c.state = 'active'
-             AND NOT jsonb_exists(c.attributes, :attribute)
-           LIMIT :limit""",
-        tenant_id=tenant_id,
-        audience_id=audience_id,
-        attribute=attribute,
-        limit=limit,
-    )
-
-
 def history(session: Session, *, tenant_id: int, recipient_key: str) -> Sequence[Row]:
     """Return a person's deliveries and exclusions over all campaigns, newest first, for `posthouse why`."""
     return rows(

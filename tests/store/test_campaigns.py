@@ -308,20 +308,6 @@ def test_only_what_is_being_sent_is_open(session: Session, scene: Scene) -> None
 # People
 
 
-def test_samples_are_active_members_and_those_who_lack_a_field_are_found(session: Session) -> None:
-    """T04"""
-    scene = a_scene(session)
-    known = a_contact(session, scene, attributes={"first_name": "Ann", "city": ""})
-    a_contact(session, scene, state="retired", attributes={})
-    lacking = [a_contact(session, scene, attributes={"first_name": "Bob"}) for _ in range(4)]
-    audience = {"tenant_id": scene.tenant_id, "audience_id": scene.audience_id}
-    samples = campaigns.sample_contacts(session, **audience, limit=3)
-    assert [row["id"] for row in samples] == [known.id, lacking[0].id, lacking[1].id]
-    without = campaigns.contacts_without(session, **audience, attribute="city")
-    assert len(without) == 3
-    assert {row["id"] for row in without} <= {contact.id for contact in lacking}
-
-
 def test_a_persons_history_holds_deliveries_and_exclusions_of_every_spelling(session: Session) -> None:
     scene = a_scene(session)
     a_contact(session, scene, "ann@example.net")
