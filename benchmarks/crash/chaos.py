@@ -54,7 +54,7 @@ class Options:
     @property
     def limit_seconds(self) -> float:
         """Return when a run is given up: its kills, then two windows of doubt, on a slow machine."""
-        return 180.0 + 2.0 * self.kills
+        return 300.0 + 3.0 * self.kills
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

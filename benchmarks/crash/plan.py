@@ -24,7 +24,7 @@ GUARD_SECONDS: Final = (
 WINDOW_SECONDS: Final = 10
 # Evidence needs the campaign to come to rest, so that all neighbours of a call have been told of; then round after round
 # a quarter of the calls is in doubt again, and each round takes a guard. Where events are lost it never gets them all.
-EVIDENCE_WINDOW_SECONDS: Final = 600
+EVIDENCE_WINDOW_SECONDS: Final = 1800
 LONGEST_PAUSE_SECONDS: Final = 3 * CALL_LEASE_SECONDS
 
 CALLS_IN_FLIGHT: Final = 8
