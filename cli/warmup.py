@@ -1,5 +1,6 @@
 """`posthouse warmup`: how much a sending domain may send, and why."""
 
+import getpass
 from typing import Annotated, Any
 
 import typer
@@ -59,6 +60,28 @@ def _show(document: dict[str, Any]) -> None:
             for day in domain["days"]
         ]
         stdout.print(listing(("day", "provider", "allowance", "used", "why"), lines))
+
+
+@app.command("set")
+def set_(
+    tenant: Annotated[str, typer.Argument(help="The tenant's slug.")],
+    *,
+    today: Annotated[int, typer.Option(min=0, help="Messages that may leave today; 0 stops the domain.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit.")],
+    domain: Annotated[str | None, typer.Option(help="Of a tenant with several sending domains.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set today's allowance by hand, also while a campaign is being sent; tomorrow's is decided as ever."""
+    with errors_as_answers(as_json=as_json):
+        done = steps.set_today(
+            resources(),
+            tenant_id=tenant_steps.id_of(resources(), tenant),
+            allowance=today,
+            reason=reason,
+            actor=getpass.getuser(),
+            domain=domain,
+        )
+        answer({"tenant": tenant, **done}, as_json=as_json)
 
 
 @app.command()

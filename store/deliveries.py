@@ -287,6 +287,8 @@ def _settle_attempts(session: Session, tenant_id: int, outcomes: Sequence[Outcom
 def reap(session: Session, *, tenant_id: int) -> tuple[int, int]:
     """End the leases that are over: claims become pending, calls become doubt. Anyone may do it at any time.
 
+    Who waits in a cancelled campaign is skipped: a call that was in flight when it was cancelled may turn out unsent.
+
     Returns:
         How many claims were freed, and how many calls are now in doubt.
     """
@@ -309,7 +311,21 @@ def reap(session: Session, *, tenant_id: int) -> tuple[int, int]:
         tenant_id=tenant_id,
     )
     assert reaped is not None
+    _skip_cancelled(session, tenant_id)
     return reaped["freed"], reaped["doubtful"]
+
+
+def _skip_cancelled(session: Session, tenant_id: int) -> None:
+    run(
+        session,
+        """UPDATE delivery d SET state = 'skipped', skip_reason = 'cancelled', resolved_by = 'operator',
+               resolved_at = clock_timestamp()
+           FROM campaign c
+           WHERE c.tenant_id = :tenant_id AND c.state = :cancelled
+             AND d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.state = 'pending'""",
+        tenant_id=tenant_id,
+        cancelled=CampaignState.CANCELLED,
+    )
 
 
 def send_again(session: Session, *, tenant_id: int, after: timedelta) -> int:

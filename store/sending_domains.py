@@ -16,6 +16,7 @@ from store.session import Row, count, one, rows, run
 # Until caps are kept per group of mailbox providers, one allowance holds for all of them.
 ALL_PROVIDERS = "all"
 UNDECIDED = "rung"  # the rule of a day that began before yesterday was judged
+OPERATOR = "operator"  # the rule of a day that a person has set
 UNLIMITED = 2**62  # the allowance of the day on which a domain became warm
 
 
@@ -261,8 +262,41 @@ def climb(
         )
 
 
-def is_decided(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> bool:
-    """Whether the day's allowance was decided already."""
+def set_day(
+    session: Session,
+    *,
+    tenant_id: int,
+    sending_domain_id: int,
+    day: date,
+    allowance: int,
+    evidence: dict[str, Any],
+) -> int:
+    """Give a day the allowance that a person wants, never below what is used; return what it is now.
+
+    The day counts as decided. A domain that is warm has an allowance on this day, too.
+    """
+    row = one(
+        session,
+        """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule, evidence)
+           VALUES (:tenant_id, :sending_domain_id, :day, :provider, :allowance, :rule, CAST(:evidence AS jsonb))
+           ON CONFLICT (tenant_id, sending_domain_id, on_day, provider) DO UPDATE
+           SET allowance = greatest(excluded.allowance, warmup_allowance.used), rule = excluded.rule,
+               evidence = excluded.evidence
+           RETURNING allowance""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=day,
+        provider=ALL_PROVIDERS,
+        allowance=allowance,
+        rule=OPERATOR,
+        evidence=json.dumps(evidence, default=str),
+    )
+    assert row is not None
+    return int(row["allowance"])
+
+
+def rule_of(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> str | None:
+    """Return the rule that gave a day its allowance; None when it has none."""
     row = one(
         session,
         """SELECT rule FROM warmup_allowance WHERE tenant_id = :tenant_id AND on_day = :day
@@ -272,7 +306,13 @@ def is_decided(session: Session, *, tenant_id: int, sending_domain_id: int, day:
         day=day,
         provider=ALL_PROVIDERS,
     )
-    return row is not None and row["rule"] != UNDECIDED
+    return None if row is None else str(row["rule"])
+
+
+def is_decided(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> bool:
+    """Whether the day's allowance was decided already."""
+    rule = rule_of(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id, day=day)
+    return rule not in {None, UNDECIDED}
 
 
 def last_day_before(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> date | None:

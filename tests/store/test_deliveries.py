@@ -13,7 +13,7 @@ from core.campaigns import CampaignState
 from core.deliveries import Move
 from core.suppression import Reason
 from core.tenants import TenantState
-from store import deliveries, tenants
+from store import campaigns, deliveries, tenants
 from store.deliveries import Attempt, Outcome
 from store.session import Database, one, rows, run
 from tests.builders import Scene, a_campaign, a_contact, a_scene, ledger, plan, states, suppress
@@ -576,6 +576,24 @@ def test_cancelling_skips_who_waits_and_leaves_calls_and_doubt_to_be_settled(
     assert begin(session, scene, Attempt(other, "a2")) == []
     accept(session, scene, attempt)
     assert states(session, scene) == {"sent": 1, "skipped": 2}
+
+
+def test_a_call_that_turns_out_unsent_after_its_campaign_was_cancelled_does_not_wait_for_ever(
+    session: Session, scene: Scene
+) -> None:
+    """I2: nobody claims in a cancelled campaign, and nothing else looked at who waits in it."""
+    other = a_campaign(session, scene)
+    plan(session, other)
+    attempt = begun(session, scene)
+    cancelled = {"to": CampaignState.CANCELLED, "since": [CampaignState.SENDING]}
+    campaigns.move(session, **scene.campaign, **cancelled)
+    deliveries.cancel_waiting(session, **scene.campaign)
+    record(session, scene, Outcome(attempt, Move.NOT_SENT, "throttled"))
+    assert states(session, scene) == {"pending": 1, "skipped": 2}
+    assert deliveries.reap(session, tenant_id=scene.tenant_id) == (0, 0)
+    row = row_of(session, attempt.delivery_id)
+    assert (row["state"], row["skip_reason"], row["resolved_by"]) == ("skipped", "cancelled", "operator")
+    assert states(session, other) == {"pending": 3}
 
 
 def test_a_claim_goes_on_where_the_last_one_ended(session: Session, scene: Scene) -> None:

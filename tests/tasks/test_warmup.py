@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
+from core.message import Message
 from core.runs import Ending, Tally
-from store import sending_domains
+from store import sending_domains, tenants
 from store.session import Database, rows, run
 from tasks import campaigns, warmup
 from tasks.resources import Resources
 from tests.builders import Scene, a_scene, an_account, plan
-from tests.fakes import some_resources
+from tests.fakes import Script, some_resources
+from tests.stage import Stage
 
 
 @pytest.fixture
@@ -138,3 +141,70 @@ def test_other_tenants_are_left_alone(resources: Resources) -> None:
     scene, other = set_up(resources, sent=60), set_up(resources, sent=60)
     advance(resources, scene)
     assert (rung_of(resources, scene), rung_of(resources, other)) == (1, 0)
+
+
+def act_at_the_eighth(stage: Stage, scene: Scene, allowance: int) -> Script:
+    """The script of a SES during whose eighth call a person sets today's allowance."""
+
+    def script(_message: Message, number: int) -> str:
+        if number == 8:
+            warmup.set_today(
+                stage.resources(),
+                tenant_id=scene.tenant_id,
+                allowance=allowance,
+                reason="slower",
+                actor="ann",
+            )
+        return f"fake-{number}"
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("rung", "allowance", "sent"),
+    [
+        pytest.param(0, 12, 12, id="less of a domain that warms up"),
+        pytest.param(None, 20, 28, id="a warm domain's messages are counted from then on"),
+        pytest.param(0, 3, 8, id="less than was used ends the day"),
+        pytest.param(0, 100, 60, id="more"),
+    ],
+)
+def test_todays_allowance_changes_while_a_campaign_is_being_sent(
+    stage: Stage, rung: int | None, allowance: int, sent: int
+) -> None:
+    """Effective with the next window, of 8 here: the calls are made one by one, so that the eighth ends the first."""
+    scene = stage.set(60, rung=rung)
+    stage.ses.script = act_at_the_eighth(stage, scene, allowance)
+    stage.send(scene, window_size=8, claim_size=60, calls_in_flight=1)
+    assert stage.states(scene).get("sent") == sent
+
+
+def test_what_a_person_sets_is_told_and_audited_and_wakes_a_campaign_that_waits(resources: Resources) -> None:
+    scene = set_up(resources)
+    with resources.database.begin() as session:
+        run(session, "UPDATE campaign SET resume_at = now() + interval '1 day'")
+    done = warmup.set_today(
+        resources, tenant_id=scene.tenant_id, allowance=75, reason="a smaller list", actor="ann"
+    )
+    assert (done["domain"], done["allowance"]) == ("acme.example", 75)
+    with resources.database.begin() as session:
+        (entry,) = tenants.audit_trail(session, tenant_id=scene.tenant_id)
+        newest = sending_domains.days(session, **scene.domain)[0]
+        assert rows(session, "SELECT 1 FROM campaign WHERE resume_at IS NOT NULL") == []
+    assert (entry["actor"], entry["action"], entry["reason"]) == ("ann", "warmup.set", "a smaller list")
+    assert (newest["allowance"], newest["evidence"]["why"]) == (75, "Set by ann: a smaller list")
+    assert warmup.advance(resources, tenant_id=scene.tenant_id) == []
+
+
+def test_to_fill_a_day_that_a_person_made_smaller_is_no_reason_to_climb(resources: Resources) -> None:
+    scene = set_up(resources, rung=3, sent=60)
+    with resources.database.begin() as session:
+        run(session, "UPDATE warmup_allowance SET rule = 'operator'")
+    (decided,) = warmup.advance(resources, tenant_id=scene.tenant_id)
+    assert (decided.decision.rung, decided.decision.rule) == (3, "hold_unused")
+
+
+def test_an_allowance_is_not_negative(resources: Resources) -> None:
+    scene = set_up(resources)
+    with pytest.raises(InputError):
+        warmup.set_today(resources, tenant_id=scene.tenant_id, allowance=-1, reason="", actor="ann")
