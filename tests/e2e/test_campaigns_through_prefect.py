@@ -12,8 +12,10 @@ import psutil
 import pytest
 
 from cli.stack import Stack
+from core.tenants import TenantState
 from store import tenants
 from tasks import campaigns
+from tasks import tenants as tenant_steps
 from tests.e2e.conftest import Cast, Casting
 from tests.e2e.prefect_api import PrefectApi, wait_for
 
@@ -51,7 +53,15 @@ def runs(prefect: PrefectApi, cast: Casting) -> dict[str, Run]:
     """Runs that need nothing of each other, so that they start together: most of a run's time is its start."""
     sent, warming, rehearsed = cast(people=100), cast(people=300, warm=False), cast(people=100)
     yes, no = cast(people=20), cast(people=20)
+    halted = cast(people=20)
+    tenant_steps.set_state(
+        halted.resources, halted.slug, state=TenantState.PAUSED, reason="12 % bounces", actor="ann"
+    )
     return {
+        "halted": (
+            halted,
+            prefect.start("send-campaign", tenant=halted.slug, campaign_id=halted.campaign_id),
+        ),
         "sent": (sent, prefect.start("send-campaign", tenant=sent.slug, campaign_id=sent.campaign_id)),
         "warming": (
             warming,
@@ -136,6 +146,18 @@ def test_a_warming_domain_ends_its_day_in_words(prefect: PrefectApi, runs: dict[
     assert sum(spring.accepted.values()) == 200
     assert spring.verdict.ok
     assert spring.status.state == "sending"
+
+
+def test_a_run_that_may_not_start_leaves_what_was_found(prefect: PrefectApi, runs: dict[str, Run]) -> None:
+    spring, run_id = runs["halted"]
+    ended = prefect.wait(run_id)
+    refusal = f"campaign {spring.campaign_id} may not start: the tenant is paused: 12 % bounces"
+    assert (ended["state_type"], ended["state"]["message"]) == ("FAILED", refusal)
+    left = prefect.artifacts(run_id)[f"campaign-{spring.campaign_id}-check"]
+    assert f"**C{refusal[1:]}.**" in left
+    assert "| block | `tenant_paused` | the tenant is paused: 12 % bounces | posthouse tenant resume" in left
+    assert not spring.accepted
+    assert spring.status.audience == 0, "nothing was planned"
 
 
 def test_a_dry_run_reports_and_sends_nothing(prefect: PrefectApi, runs: dict[str, Run]) -> None:
