@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "campaign": ("cli.campaign", "app", "Create, check, send and watch campaigns."),
     "why": ("cli.why", "why", ""),
     "events": ("cli.events", "app", "What SES reports about messages."),
+    "ledger": ("cli.ledger", "app", "Whether the ledger may be believed."),
     "hygiene": ("cli.hygiene", "app", "Keep the lists clean."),
     "warmup": ("cli.warmup", "app", "How much a sending domain may send, and why."),
 }

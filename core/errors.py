@@ -5,6 +5,10 @@ The question is: *is the message known not to have been sent?* What may follow a
     PosthouseError
     ├── ConfigurationError              the set-up is wrong: stop and tell a person
     │   └── UnsafeRuntimeError              a known hole in the interpreter or a library
+    ├── LedgerError                     our own database cannot be used: no commit, so no call was made
+    │   ├── LedgerBehindError               it may lack calls that were made: a person, or time, decides
+    │   ├── LedgerBusyError                 others hold what this needs, for long
+    │   └── StorageFullError                the server's disk is full
     ├── InputError                      what was given cannot be used; nothing was changed
     │   ├── InvalidAddressError             not an address that SES can deliver to
     │   ├── NotFoundError                   no such tenant, campaign, audience, template ...
@@ -68,6 +72,30 @@ class UnsafeRuntimeError(ConfigurationError):
     """The interpreter or a library has a known hole; the message names the fixed version."""
 
     default_code = "unsafe_runtime"
+
+
+class LedgerError(PosthouseError):
+    """Our own database cannot be used for this now. Nothing was committed, so that no call was made."""
+
+    default_code = "ledger"
+
+
+class LedgerBehindError(LedgerError):
+    """The ledger may lack calls that were made: it was restored or failed over, or SES knows more."""
+
+    default_code = "ledger_behind_ses"
+
+
+class LedgerBusyError(LedgerError):
+    """Locks, deadlocks or conflicts of transactions stood in the way, again and again."""
+
+    default_code = "database_busy"
+
+
+class StorageFullError(LedgerError):
+    """The database server's disk is full (SQLSTATE 53100)."""
+
+    default_code = "storage_full"
 
 
 class InputError(PosthouseError):

@@ -62,7 +62,16 @@ class Tags:
     @property
     def delivery_id(self) -> int | None:
         """Return the delivery that the sender named, or None when there is none or it is no id of ours."""
-        return int(self.delivery) if self.delivery.isdecimal() and len(self.delivery) < 19 else None
+        return _id_of(self.delivery)
+
+    @property
+    def campaign_id(self) -> int | None:
+        """Return the campaign that the sender named, or None as above."""
+        return _id_of(self.campaign)
+
+
+def _id_of(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

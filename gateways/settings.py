@@ -71,6 +71,10 @@ class Settings(BaseSettings):
         gt=0,
         description="The first rest after more than 5 of the last 100 calls were left without an answer.",
     )
+    ses_account_shared: bool = Field(
+        False,
+        description="Others send through this SES account as they please: its count says nothing about the ledger.",
+    )
     chunk_seconds: int = Field(45, ge=1, description="How long one Prefect task run of sending should last.")
     prefect_api_url: str | None = Field(None, description="Only for links that are printed.")
 

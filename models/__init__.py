@@ -4,6 +4,7 @@ from models.campaign import Campaign, CampaignExclusion, TemplateVersion
 from models.contact import Audience, AudienceMember, Contact, ContactImport, ContactState, ImportRejection
 from models.delivery import AuditEntry, Delivery, DeliveryAttempt, DeliveryFact
 from models.inbox_event import InboxEvent
+from models.ledger_quarantine import LedgerQuarantine
 from models.preflight_override import PreflightOverride
 from models.sending_domain import SendingDomain, WarmupAllowance
 from models.ses_account import SesAccount
@@ -25,6 +26,7 @@ __all__ = [
     "DeliveryFact",
     "ImportRejection",
     "InboxEvent",
+    "LedgerQuarantine",
     "PreflightOverride",
     "SendingDomain",
     "SesAccount",

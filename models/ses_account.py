@@ -1,18 +1,23 @@
 """An SES account in one region: its quota as GetAccount told it, and the rate limiter that all workers share.
 
-The account belongs to all tenants, so this is the one other table without a `tenant_id`.
+The account belongs to all tenants, so it has no `tenant_id`. It also remembers which database the ledger was in, because
+its row is the one that every intent reads and locks.
 """
 
 from datetime import datetime
 
-from sqlalchemy import Float, Text
+from sqlalchemy import BigInteger, Float, Integer, Text
 from sqlmodel import Column, Field, SQLModel
 
-from models.base import moment
+from models.base import moment, words
 
 
 class SesAccount(SQLModel, table=True):
-    """`due_at` is the limiter (GCRA's theoretical arrival time); `send_rate` the rate it now allows, messages/s."""
+    """`due_at` is the limiter (GCRA's theoretical arrival time); `send_rate` the rate it now allows, messages/s.
+
+    While `quarantine_id` names a row of `ledger_quarantine`, no intent is committed. `others_24_hours` is what other
+    applications were seen to send through the account.
+    """
 
     __tablename__ = "ses_account"
 
@@ -26,3 +31,7 @@ class SesAccount(SQLModel, table=True):
     blocked_until: datetime | None = Field(default=None, sa_column=moment("blocked_until"))
     blocked_reason: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     refreshed_at: datetime = Field(sa_column=moment("refreshed_at", required=True, default="now()"))
+    ledger_system: str | None = Field(default=None, sa_column=words("ledger_system", required=False))
+    ledger_timeline: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
+    others_24_hours: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
+    quarantine_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))

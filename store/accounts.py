@@ -10,11 +10,14 @@ from sqlmodel import Session
 from core import pacing
 from core.errors import ConfigurationError
 from core.pacing import Account, Grant
+from core.quarantine import Identity, changed, refusal
 from store.session import Row, one, run
 
 
 _COLUMNS = """max_send_rate, send_rate, max_24_hour_send, sent_last_24_hours,
               due_at, slowed_at, blocked_until, blocked_reason"""
+
+_NAMES = [name.strip() for name in _COLUMNS.split(",")]
 
 
 def refresh(
@@ -50,8 +53,21 @@ def find(session: Session, *, region: str) -> tuple[Account, datetime]:
 
 
 def reserve(session: Session, *, region: str, wanted: int) -> Grant:
-    """Take tokens for up to `wanted` messages, in the caller's transaction; other workers wait for its end."""
-    account, now = _account(_row(session, region, lock="FOR UPDATE"), region)
+    """Take tokens for up to `wanted` messages, in the caller's transaction; other workers wait for its end.
+
+    Raises:
+        LedgerBehindError: The account is in quarantine, or this is another database than it remembers.
+        ConfigurationError: GetAccount was never asked for this region.
+    """
+    row = one(
+        session,
+        f"""SELECT {_COLUMNS}, clock_timestamp() AS now, quarantine_id, ledger_system, ledger_timeline, system, timeline
+            FROM ses_account CROSS JOIN ledger_identity() WHERE region = :region FOR UPDATE OF ses_account""",  # noqa: S608  # our own words
+        region=region,
+    )
+    if row is not None:
+        _refuse_in_quarantine(row, region)
+    account, now = _account(row, region)
     grant, after = pacing.reserve(account, wanted, now)
     if grant.count:
         _store(session, region, after)
@@ -96,15 +112,21 @@ def _row(session: Session, region: str, *, lock: str) -> Row | None:
     )
 
 
+def _refuse_in_quarantine(row: Row, region: str) -> None:
+    """Refuse a grant by what the row that is locked for it says, so that it costs no other statement."""
+    remembered = Identity(system=row["ledger_system"] or "", timeline=row["ledger_timeline"] or 0)
+    current = Identity(system=row["system"], timeline=row["timeline"])
+    if row["quarantine_id"] or changed(remembered, current, silence=timedelta(0)):
+        raise refusal(region)
+
+
 def _account(row: Row | None, region: str) -> tuple[Account, datetime]:
     if row is None:
         raise ConfigurationError(
             f"the SES quota of region {region} was never read",
             hint="posthouse doctor tells whether SES answers.",
         )
-    values = dict(row)
-    now = values.pop("now")
-    return Account(**values), now
+    return Account(**{name: row[name] for name in _NAMES}), row["now"]
 
 
 def _store(session: Session, region: str, account: Account) -> None:

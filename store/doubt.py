@@ -22,7 +22,8 @@ class Doubt:
 def under_evidence(session: Session, *, tenant_id: int, guard: timedelta, limit: int = 10_000) -> list[Doubt]:
     """Return the doubt past the guard in campaigns with the policy `evidence`, each with its neighbourhood.
 
-    Neighbours are counted by slots of ten minutes: those of the call's own slot and of the two beside it.
+    Neighbours are counted by slots of ten minutes: those of the call's own slot and of the two beside it. Calls of before a
+    quarantine are left out: their events may have been applied by commits that are lost, and come no second time.
     """
     found = rows(
         session,
@@ -32,6 +33,7 @@ def under_evidence(session: Session, *, tenant_id: int, guard: timedelta, limit:
                FROM delivery d JOIN campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
                WHERE d.tenant_id = :tenant_id AND d.state = 'in_doubt' AND c.policy = :policy AND c.state = 'sending'
                  AND d.submitted_at < clock_timestamp() - :guard
+                 AND NOT EXISTS (SELECT FROM ledger_quarantine q WHERE q.began_at > d.submitted_at)
                ORDER BY d.id LIMIT :limit
            ), slots AS (
                SELECT DISTINCT slot + beside AS slot FROM doubt, generate_series(-1, 1) AS beside

@@ -13,7 +13,7 @@ from core.forecast import Forecast
 from core.runs import Ending, Tally
 from models import Campaign
 from store import audiences, campaigns, control, deliveries, leases, planning, sending_domains, tenants
-from tasks import evidence, preflight
+from tasks import evidence, preflight, quarantine
 from tasks.preflight import Preflight
 from tasks.resources import Resources
 from tasks.templates import sources_for
@@ -321,7 +321,11 @@ def heed(resources: Resources, campaign_id: int, *, flow_run: str, reason: str) 
 
 
 def ready(resources: Resources) -> list[tuple[str, int]]:
-    """Settle what dead workers left behind; return the tenant's slug and id of each campaign that should go on."""
+    """Settle what dead workers left behind; return the tenant's slug and id of each campaign that should go on.
+
+    Raises:
+        LedgerBehindError: The ledger may lack calls that were made, so that none should.
+    """
     with resources.database.begin() as session:
         everyone = [(tenant.id, tenant.slug) for tenant in tenants.everyone(session) if tenant.id is not None]
     found = []
@@ -329,6 +333,7 @@ def ready(resources: Resources) -> list[tuple[str, int]]:
         settle(resources, tenant_id=tenant_id)
         with resources.database.begin() as session:
             found += [(slug, row["id"]) for row in campaigns.ready(session, tenant_id=tenant_id)]
+    quarantine.watch(resources)
     return found
 
 

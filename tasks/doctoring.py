@@ -12,7 +12,7 @@ from gateways import runtime
 from gateways.sqs import Queue
 from store import migrations
 from store.session import TRANSIENT
-from tasks import accounts
+from tasks import accounts, quarantine
 from tasks.resources import Resources
 
 
@@ -76,7 +76,7 @@ def _migrations(identifier: str, resources: Resources) -> Check:
 
 
 def _ses(identifier: str, resources: Resources) -> Check:
-    quota = accounts.refresh(resources)
+    quota = accounts.read(resources)
     per_day = "unlimited" if quota.max_24_hour_send < 0 else f"{quota.max_24_hour_send:,.0f}"
     told = (
         f"{resources.ses.region}: {quota.max_send_rate:g} messages a second, {per_day} in 24 hours, "
@@ -89,6 +89,14 @@ def _ses(identifier: str, resources: Resources) -> Check:
         hint = "Ask AWS for production access; until then only verified recipients get mail."
         return Check(id=identifier, ok=False, warning=True, message=f"{told}; a sandbox account", hint=hint)
     return Check(id=identifier, ok=True, message=told)
+
+
+def _ledger(identifier: str, resources: Resources) -> Check:
+    held = quarantine.status(resources)
+    if not held:
+        return Check(id=identifier, ok=True, message="the ledger may be believed")
+    told = f"{held[0]['region']}: {held[0]['message']}; nothing is sent"
+    return Check(id=identifier, ok=False, message=told, hint="posthouse ledger status")
 
 
 def _queue(name: Callable[[Resources], str]) -> Callable[[str, Resources], Check]:
@@ -123,6 +131,7 @@ _QUESTIONS: Final[dict[str, Callable[[str, Resources], Check]]] = {
     "database": _database,
     "migrations": _migrations,
     "ses": _ses,
+    "ledger": _ledger,
     "critical-queue": _queue(lambda resources: resources.settings.critical_queue),
     "engagement-queue": _queue(lambda resources: resources.settings.engagement_queue),
     "prefect": _prefect,

@@ -6,16 +6,17 @@ one costs itself and nobody else.
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from core import events
 from core.events import Event
 from store import facts, inbox
-from store.facts import Located, TenantIdentity
+from store.facts import Located, TenantIdentity, Unknown
 from store.inbox import Transaction, Waiting
 from store.session import TRANSIENT, Database
+from tasks import quarantine
 from tasks.log import run_logger
 
 
@@ -165,6 +166,7 @@ def _place_by_message(
 ) -> None:
     owners = facts.owners_of_attempts(session, {event.tags.attempt for event in untold.values()} - {""})
     messages = facts.of_ses_messages(session, {event.ses_message_id for event in untold.values()} - {""})
+    lost: dict[int, dict[int, Event]] = defaultdict(dict)
     for n, event in untold.items():
         tenant = tenants.get(event.tags.tenant)
         tenant_id, delivery_id = messages.get(event.ses_message_id, (None, None))
@@ -174,5 +176,44 @@ def _place_by_message(
             places.refused["the message is another tenant's than its tag says"].append(n)
         elif tenant_id is not None and delivery_id is not None:
             places.deliveries[tenant_id][n] = delivery_id
+        elif tenant and _names_a_call(event):
+            lost[tenant.id][n] = event
         else:
             places.unknown.append(n)
+    for tenant_id, told in lost.items():
+        _place_lost(session, places, tenant_id, told)
+
+
+def _names_a_call(event: Event) -> bool:
+    tags = event.tags
+    return bool(tags.attempt and tags.delivery_id is not None and tags.campaign_id is not None)
+
+
+def _place_lost(session: Transaction, places: _Places, tenant_id: int, told: Mapping[int, Event]) -> None:
+    """Learn the calls that the ledger has lost from their events, and put it in quarantine if that is news.
+
+    No event can name a call that was never committed, except after a commit was lost: then there may be others, of which
+    no event has come yet.
+    """
+    learnt = facts.learn_attempts(session, tenant_id=tenant_id, unknown=list(_unknown(told.values())))
+    for n, event in told.items():
+        if event.tags.attempt in learnt:
+            places.deliveries[tenant_id][n] = learnt[event.tags.attempt]
+        else:
+            places.unknown.append(n)
+    mailed = [event.mailed_at for event in told.values() if event.tags.attempt in learnt]
+    if mailed:
+        quarantine.note_lost(session, mailed)
+
+
+def _unknown(told: Iterable[Event]) -> Iterator[Unknown]:
+    for event in told:
+        delivery_id, campaign_id = event.tags.delivery_id, event.tags.campaign_id
+        assert delivery_id is not None
+        assert campaign_id is not None
+        yield Unknown(
+            attempt_id=event.tags.attempt,
+            delivery_id=delivery_id,
+            campaign_id=campaign_id,
+            mailed_at=event.mailed_at,
+        )

@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 
 revision = "0009"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:

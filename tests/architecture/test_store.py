@@ -34,8 +34,8 @@ EXCEPTIONS = {
 # What is no query: here sessions and connections are made.
 NO_QUERIES = {"session", "migrations"}
 
-# An event belongs to no tenant until it is understood.
-NO_TENANTS = {"inbox"}
+# An event belongs to no tenant until it is understood; the ledger and whether it may be believed is all tenants'.
+NO_TENANTS = {"inbox", "quarantine"}
 
 QUERIES = sorted(
     path for path in (PROJECT / "store").glob("*.py") if path.stem not in {"__init__", *NO_QUERIES}
