@@ -10,7 +10,6 @@ from core.campaigns import FINAL, CampaignState, Status
 from core.errors import ConflictError, NotFoundError
 from core.rendering import TemplateSources
 from models import Campaign, TemplateVersion
-from store import quarantine
 from store.session import Row, count, rows, run
 
 
@@ -145,17 +144,11 @@ def status(session: Session, *, tenant_id: int, campaign_id: int) -> Status:
     return Status(
         campaign_id=campaign_id,
         state=campaign.state,
-        state_reason=_why(session, campaign),
+        state_reason=campaign.state_reason,
         audience=sum(counts.values()) + sum(skipped.values()),
         skipped_by_reason=dict(sorted(skipped.items())),
         **counts,
     )
-
-
-def _why(session: Session, campaign: Campaign) -> str:
-    """Return why a campaign stands where it does; one that should be sent may wait for the ledger."""
-    waits = campaign.state in {CampaignState.SENDING, CampaignState.SCHEDULED}
-    return (quarantine.reason_to_wait(session) if waits else "") or campaign.state_reason
 
 
 def ready(session: Session, *, tenant_id: int) -> Sequence[Row]:
@@ -164,6 +157,7 @@ def ready(session: Session, *, tenant_id: int) -> Sequence[Row]:
     A scheduled one is ready from its `start_at`. One that is being sent is ready when its plan is not complete or a
     delivery is due, nobody holds a live lease on any of its deliveries, and its `resume_at` has come.
     """
+    # One due delivery is enough, and a scalar query stops at it; of an EXISTS the planner may make a hash of all of them.
     return rows(
         session,
         """SELECT c.id, c.name FROM campaign c JOIN tenant t ON t.id = c.tenant_id
@@ -173,9 +167,9 @@ def ready(session: Session, *, tenant_id: int) -> Sequence[Row]:
                    AND NOT EXISTS (
                        SELECT FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
                          AND d.state IN ('claimed', 'submitting') AND d.lease_until > now())
-                   AND (c.planned_at IS NULL OR EXISTS (
-                       SELECT FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
-                         AND d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= now())))))
+                   AND (c.planned_at IS NULL OR (
+                       SELECT true FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
+                         AND d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= now()) LIMIT 1))))
            ORDER BY c.id""",
         tenant_id=tenant_id,
     )

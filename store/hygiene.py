@@ -53,6 +53,8 @@ def soft_bounces(session: Session, *, tenant_id: int, policy: HygienePolicy) -> 
 
     A campaign message counts once, however many events it brought, and not at all once it was delivered.
     """
+    # Signs of life are looked for person by person, and only of people with enough bounces: most of a tenant's facts are
+    # deliveries, and reading all of them takes most of a minute where there are millions.
     found = rows(
         session,
         """WITH bounced AS (
@@ -61,18 +63,24 @@ def soft_bounces(session: Session, *, tenant_id: int, policy: HygienePolicy) -> 
                JOIN delivery ON delivery.tenant_id = fact.tenant_id AND delivery.id = fact.delivery_id
                WHERE fact.tenant_id = :tenant_id AND fact.fact = 'bounce_transient'
                  AND fact.last_at > now() - make_interval(days => greatest(:window, :full_window))
-           ), alive AS (
-               SELECT delivery.recipient_key, max(fact.last_at) AS at
-               FROM delivery
-               JOIN delivery_fact AS fact ON fact.tenant_id = delivery.tenant_id AND fact.delivery_id = delivery.id
-               WHERE delivery.tenant_id = :tenant_id AND fact.fact IN ('delivery', 'open', 'click')
-                 AND delivery.recipient_key IN (SELECT recipient_key FROM bounced)
-               GROUP BY delivery.recipient_key
+           ), often AS (
+               SELECT recipient_key FROM bounced GROUP BY recipient_key
+               HAVING count(*) >= least(nullif(:bounces, 0), nullif(:full, 0))
+           ), alive AS MATERIALIZED (
+               SELECT often.recipient_key, max((
+                   SELECT max(fact.last_at) FROM delivery_fact AS fact
+                   WHERE fact.tenant_id = delivery.tenant_id AND fact.delivery_id = delivery.id
+                     AND fact.fact IN ('delivery', 'open', 'click'))) AS at
+               FROM often
+               JOIN contact ON contact.tenant_id = :tenant_id AND contact.recipient_key = often.recipient_key
+               JOIN delivery ON delivery.tenant_id = contact.tenant_id AND delivery.contact_id = contact.id
+               GROUP BY often.recipient_key
            ), counted AS (
                SELECT bounced.*,
                       NOT is_full AND last_at > now() - make_interval(days => :window) AS is_soft,
                       is_full AND last_at > now() - make_interval(days => :full_window) AS is_long_full
                FROM bounced
+               JOIN often ON often.recipient_key = bounced.recipient_key
                LEFT JOIN alive ON alive.recipient_key = bounced.recipient_key
                LEFT JOIN suppression AS old
                       ON old.tenant_id = :tenant_id AND old.recipient_key = bounced.recipient_key

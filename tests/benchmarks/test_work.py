@@ -11,11 +11,15 @@ from datetime import timedelta
 import pytest
 
 from core.deliveries import Move
+from core.events import parse
+from core.hygiene import HygienePolicy
 from core.suppression import Reason
-from store import deliveries, planning
+from store import campaigns, deliveries, facts, hygiene, planning
 from store.deliveries import Attempt, Outcome
-from store.session import Database, Session, one
-from tests.builders import Scene, a_scene, plan, suppress
+from store.facts import Located
+from store.session import Database, Session, one, run
+from tests.builders import Scene, a_campaign, a_scene, plan, suppress
+from tests.mailed import an_event
 
 
 # A table of a few pages is rightly read as a whole for a large window; this one is large for this window.
@@ -98,6 +102,66 @@ def test_looking_for_the_suppressed_of_a_window_reads_that_window_alone(
             token="t",
             delivery_ids=[attempt.delivery_id for attempt in attempts],
         )
+
+
+def test_finding_the_attempts_of_events_reads_those_alone(
+    database: Database, begun: tuple[Scene, list[Attempt]]
+) -> None:
+    scene, attempts = begun
+    wanted = {attempt.attempt_id: attempt.delivery_id for attempt in attempts}
+    with database.begin() as session:
+        # As many calls as the campaign has people: a table of a few rows is rightly read as a whole.
+        run(
+            session,
+            """INSERT INTO delivery_attempt (tenant_id, attempt_id, delivery_id)
+               SELECT tenant_id, 'older-' || id, id FROM delivery WHERE tenant_id = :tenant_id""",
+            tenant_id=scene.tenant_id,
+        )
+    with reading_at_most(database, WINDOW, "delivery_attempt") as session:
+        assert facts.of_attempts(session, tenant_id=scene.tenant_id, attempts=wanted) == wanted
+    with reading_at_most(database, WINDOW, "delivery_attempt") as session:
+        assert facts.owners_of_attempts(session, wanted) == dict.fromkeys(wanted, scene.tenant_id)
+
+
+@pytest.mark.parametrize("sample", ["send", "open", "complaint_abuse"])
+def test_applying_the_events_of_a_window_reads_that_window_alone(
+    database: Database, begun: tuple[Scene, list[Attempt]], sample: str
+) -> None:
+    scene, attempts = begun
+    event = parse(an_event(sample, None))
+    assert event is not None
+    located = [Located(delivery_id=attempt.delivery_id, event=event) for attempt in attempts]
+    # A delivery is fetched to be locked, to be settled, and for the person; the person to be changed.
+    with reading_at_most(database, 6 * WINDOW, "delivery", "contact", "delivery_fact") as session:
+        assert facts.apply(session, tenant_id=scene.tenant_id, located=located) == set()
+
+
+def test_judging_soft_bounces_reads_only_whose_mailbox_was_full(database: Database) -> None:
+    """Three messages came back to one person, and all others arrived."""
+    with database.begin() as session:
+        scene = a_scene(session, contacts=CAMPAIGN)
+        for campaign in (scene, a_campaign(session, scene), a_campaign(session, scene)):
+            plan(session, campaign)
+        run(
+            session,
+            """INSERT INTO delivery_fact (tenant_id, delivery_id, fact, first_at, last_at, detail)
+               SELECT tenant_id, id, CASE WHEN is_full THEN 'bounce_transient' ELSE 'delivery' END, now(), now(),
+                      CASE WHEN is_full THEN '{"reason": "mailbox_full"}'::jsonb ELSE '{}' END
+               FROM (SELECT *, contact_id = min(contact_id) OVER () AS is_full FROM delivery) AS sent""",
+        )
+        run(session, "ANALYZE delivery, delivery_fact, contact")
+    with reading_at_most(database, 15, "delivery", "delivery_fact") as session:
+        (history,) = hygiene.soft_bounces(session, tenant_id=scene.tenant_id, policy=HygienePolicy()).values()
+    assert history.full == 3
+
+
+def test_dispatch_looks_for_one_delivery_that_is_due(database: Database) -> None:
+    with database.begin() as session:
+        scene = a_scene(session, contacts=CAMPAIGN)
+        plan(session, scene)
+    with reading_at_most(database, 1) as session:
+        (ready,) = campaigns.ready(session, tenant_id=scene.tenant_id)
+    assert ready["id"] == scene.campaign_id
 
 
 def test_a_preview_reads_each_contact_and_each_member_a_few_times(database: Database) -> None:
