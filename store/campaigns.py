@@ -10,6 +10,7 @@ from core.campaigns import FINAL, CampaignState, Status
 from core.errors import ConflictError, NotFoundError
 from core.rendering import TemplateSources
 from models import Campaign, TemplateVersion
+from store import quarantine
 from store.session import Row, count, rows, run
 
 
@@ -144,11 +145,17 @@ def status(session: Session, *, tenant_id: int, campaign_id: int) -> Status:
     return Status(
         campaign_id=campaign_id,
         state=campaign.state,
-        state_reason=campaign.state_reason,
+        state_reason=_why(session, campaign),
         audience=sum(counts.values()) + sum(skipped.values()),
         skipped_by_reason=dict(sorted(skipped.items())),
         **counts,
     )
+
+
+def _why(session: Session, campaign: Campaign) -> str:
+    """Return why a campaign stands where it does; one that should be sent may wait for the ledger."""
+    waits = campaign.state in {CampaignState.SENDING, CampaignState.SCHEDULED}
+    return (quarantine.reason_to_wait(session) if waits else "") or campaign.state_reason
 
 
 def ready(session: Session, *, tenant_id: int) -> Sequence[Row]:

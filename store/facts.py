@@ -94,6 +94,46 @@ def owners_of_attempts(session: Session, attempts: Collection[str]) -> dict[str,
     return {row["attempt_id"]: row["tenant_id"] for row in found}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A call that an event tells of, and that the ledger does not know. `mailed_at` is when SES accepted it."""
+
+    attempt_id: str
+    delivery_id: int
+    campaign_id: int
+    mailed_at: datetime
+
+
+def learn_attempts(session: Session, *, tenant_id: int, unknown: Sequence[Unknown]) -> dict[str, int]:
+    """Store lost calls of a tenant's own deliveries, marked as learnt; return their delivery ids, by attempt id.
+
+    A delivery must be of the named campaign, which must be older than the call: a database that was restored gives the
+    same ids a second time.
+    """
+    found = rows(
+        session,
+        """WITH told AS MATERIALIZED (
+               SELECT DISTINCT ON (attempt_id) * FROM unnest(
+                   CAST(:attempts AS text[]), CAST(:deliveries AS bigint[]), CAST(:campaigns AS bigint[]),
+                   CAST(:mailed AS timestamptz[])) AS t (attempt_id, delivery_id, campaign_id, mailed_at)
+               ORDER BY attempt_id, mailed_at
+           )
+           INSERT INTO delivery_attempt (tenant_id, attempt_id, delivery_id, started_at, outcome)
+           SELECT d.tenant_id, told.attempt_id, d.id, told.mailed_at, 'learnt_from_event'
+           FROM told JOIN delivery d ON d.tenant_id = :tenant_id AND d.id = told.delivery_id
+                                    AND d.campaign_id = told.campaign_id
+           JOIN campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
+           WHERE told.mailed_at >= c.created_at
+           ON CONFLICT DO NOTHING RETURNING attempt_id, delivery_id""",
+        tenant_id=tenant_id,
+        attempts=[one.attempt_id for one in unknown],
+        deliveries=[one.delivery_id for one in unknown],
+        campaigns=[one.campaign_id for one in unknown],
+        mailed=[one.mailed_at for one in unknown],
+    )
+    return {row["attempt_id"]: row["delivery_id"] for row in found}
+
+
 def of_ses_messages(session: Session, ses_message_ids: Collection[str]) -> dict[str, tuple[int, int]]:
     """Return tenant and delivery of SES message ids; the second way, for events that carry no tags of ours."""
     if not ses_message_ids:
