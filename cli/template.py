@@ -9,7 +9,7 @@ import typer
 
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stdout
 from core.errors import InputError
-from core.rendering import TemplateSources, compile_template
+from core.rendering import TemplateSources
 from tasks import preflight
 from tasks import templates as steps
 from tasks.resources import resources
@@ -94,9 +94,8 @@ def render(
     with errors_as_answers(as_json=as_json):
         contexts = _contexts(data)
         source = html.read_text(encoding="utf-8")
-        compiled = compile_template(
-            TemplateSources(name=html.stem, subject="-", html=source, text="-", shared={})
-        )
+        sources = TemplateSources(name=html.stem, subject="-", html=source, text="-", shared={})
+        compiled = resources().renderer.compile(sources, owner=None)
         rendered = [compiled.render(context) for context in contexts]
         document = {
             "inlining": compiled.inlining,

@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         False,
         description="Others send through this SES account as they please: its count says nothing about the ledger.",
     )
+    render_seconds: float = Field(
+        2.0, gt=0, description="What rendering one message may take; longer, and the message fails alone."
+    )
+    compile_seconds: float = Field(20.0, gt=0, description="What compiling a template may take.")
     chunk_seconds: int = Field(45, ge=1, description="How long one Prefect task run of sending should last.")
     prefect_api_url: str | None = Field(None, description="Only for links that are printed.")
 

@@ -99,6 +99,20 @@ def _ledger(identifier: str, resources: Resources) -> Check:
     return Check(id=identifier, ok=False, message=told, hint="posthouse ledger status")
 
 
+def _rendering(identifier: str, resources: Resources) -> Check:
+    walls = resources.renderer.walls()
+    missing = [name for name, stands in walls.items() if not stands]
+    if not missing:
+        return Check(id=identifier, ok=True, message=f"templates run behind {len(walls)} walls")
+    return Check(
+        id=identifier,
+        ok=False,
+        warning=True,
+        message=f"templates run without these walls: {', '.join(missing)}",
+        hint="docs/rendering.md, The second layer, says what each takes.",
+    )
+
+
 def _queue(name: Callable[[Resources], str]) -> Callable[[str, Resources], Check]:
     def check(identifier: str, resources: Resources) -> Check:
         depth = Queue(name(resources)).depth()
@@ -130,6 +144,7 @@ def _prefect(identifier: str, resources: Resources) -> Check:
 _QUESTIONS: Final[dict[str, Callable[[str, Resources], Check]]] = {
     "database": _database,
     "migrations": _migrations,
+    "rendering": _rendering,
     "ses": _ses,
     "ledger": _ledger,
     "critical-queue": _queue(lambda resources: resources.settings.critical_queue),

@@ -6,8 +6,9 @@ from typing import Any
 
 from core import headers, unsubscribe
 from core.message import Message
-from core.rendering import CompiledTemplate, compile_template, context_for
+from core.rendering import context_for
 from core.unsubscribe import Claim, Purpose
+from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
 from store import campaigns, tenants
 from store.deliveries import Claimed
@@ -34,7 +35,7 @@ class Job:
 
     tenant: Tenant
     campaign: Campaign
-    template: CompiledTemplate
+    template: RemoteTemplate
     from_header: str
 
     @property
@@ -67,7 +68,7 @@ def load_job(resources: Resources, campaign_id: int) -> Job:
         campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
         sources = campaigns.template(session, tenant_id=tenant_id, digest=campaign.template_digest)
     from_header = headers.from_header(tenant.from_name, tenant.from_address)
-    return Job(tenant, campaign, compile_template(sources), from_header)
+    return Job(tenant, campaign, resources.renderer.compile(sources, owner=tenant_id), from_header)
 
 
 def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:

@@ -14,10 +14,10 @@ from core import headers, pacing, preflight, sampling
 from core.errors import ConfigurationError, InputError, TemplateError
 from core.forecast import Forecast
 from core.preflight import Finding
-from core.rendering import CompiledTemplate, compile_template
 from core.sampling import Candidate
 from core.tenants import TenantState
 from gateways import templates
+from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
 from store import accounts, audiences, campaigns, planning, sending_domains, tenants
 from store import preflight as records
@@ -203,7 +203,7 @@ def check_template(resources: Resources, *, name: str, tenant_slug: str, audienc
         assert tenant.id is not None
         audience_id = audiences.find(session, tenant_id=tenant.id, name=audience)
     try:
-        compiled = compile_template(sources)
+        compiled = resources.renderer.compile(sources, owner=tenant.id)
     except TemplateError as error:
         finding = _forbidding(error.code, error.message, "template", error.hint)
         return TemplateCheck(findings=[finding], inlining="each", why="It does not compile.")
@@ -254,7 +254,7 @@ def _forbidding(identifier: str, message: str, where: str, remedy: str = "") -> 
 
 
 def _message_findings(
-    resources: Resources, voice: Voice, template: CompiledTemplate, *, audience_id: int
+    resources: Resources, voice: Voice, template: RemoteTemplate, *, audience_id: int
 ) -> list[Finding]:
     """Render the messages of some contacts; each finding names three of those that show it, by id."""
     with resources.database.begin() as session:
@@ -270,7 +270,7 @@ def _message_findings(
 
 
 def _samples(
-    resources: Resources, voice: Voice, template: CompiledTemplate, audience_id: int
+    resources: Resources, voice: Voice, template: RemoteTemplate, audience_id: int
 ) -> list[Candidate]:
     """Return contacts that differ, and some that lack a field the template names."""
     audience = {"tenant_id": voice.tenant_id, "audience_id": audience_id}
@@ -282,7 +282,7 @@ def _samples(
     return sorted({contact.id: contact for contact in found}.values(), key=lambda contact: contact.id)
 
 
-def _contact_fields(template: CompiledTemplate) -> list[str]:
+def _contact_fields(template: RemoteTemplate) -> list[str]:
     """Return the attributes of a contact that the template names; the address every contact has."""
     names = {field.split(".")[1] for field in template.fields if field.startswith("contact.")}
     return sorted(names - {"email"})
@@ -291,7 +291,7 @@ def _contact_fields(template: CompiledTemplate) -> list[str]:
 def _findings_of(
     resources: Resources,
     voice: Voice,
-    template: CompiledTemplate,
+    template: RemoteTemplate,
     contact: Candidate,
     domains: Sequence[str],
 ) -> list[Finding]:

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 
 from gateways import postgres, secrets
 from gateways import settings as environment
+from gateways.render_process import Renderer
 from gateways.secrets import Secrets
 from gateways.ses import Ses
 from gateways.settings import Settings
@@ -34,6 +35,12 @@ class Resources:
     def ses(self) -> Ses:
         """Amazon SES, or the simulator in its place."""
         return Ses(calls_in_flight=self.settings.calls_in_flight)
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """The process that tenants' templates are compiled and filled in by."""
+        settings = self.settings
+        return Renderer(render_seconds=settings.render_seconds, compile_seconds=settings.compile_seconds)
 
 
 @cache

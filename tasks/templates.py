@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InputError
-from core.rendering import TemplateSources, compile_template
+from core.rendering import TemplateSources
 from gateways import templates as folders
 from store import campaigns, tenants
 from store import templates as versions
@@ -55,9 +55,10 @@ def publish(resources: Resources, *, name: str, tenant_slug: str) -> Published:
     """
     started = time.monotonic()
     sources = folders.load(resources.settings.templates_dir, name)
-    compiled = compile_template(sources)
     with resources.database.begin() as session:
         tenant_id = _tenant_id(session, tenant_slug)
+    compiled = resources.renderer.compile(sources, owner=tenant_id)
+    with resources.database.begin() as session:
         digest = campaigns.pin_template(session, tenant_id=tenant_id, sources=sources)
         number, is_new = versions.publish(
             session,

@@ -9,6 +9,7 @@ from typing import Any
 from core.errors import LeaseLostError, MessageRejectedError, OutcomeUnknownError, SendingError
 from core.message import Message
 from core.unsubscribe import TokenKey
+from gateways.render_process import Renderer
 from gateways.secrets import Secrets
 from gateways.ses import Quota
 from gateways.settings import Settings
@@ -18,6 +19,8 @@ from tasks.resources import Resources
 
 REGION = "us-east-1"
 SECRETS = Secrets(recipient_key=b"pepper", token_keys=(TokenKey("k1", b"0123456789abcdef"),))
+
+RENDERER = Renderer()  # starts its process when a test first renders
 
 Script = Callable[[Message, int], str | SendingError]
 BulkScript = Callable[[Sequence[Message], int], SendingError | None]
@@ -131,5 +134,5 @@ def some_resources(
     small = {"calls_in_flight": 4, "window_size": 8, "claim_size": 20, "state_dir": state_dir}
     resources = Resources(Settings(**small | settings))
     # What a `cached_property` has made stands in the instance's own dictionary; this makes it beforehand.
-    vars(resources).update(database=database, secrets=SECRETS, ses=ses or FakeSes())
+    vars(resources).update(database=database, secrets=SECRETS, ses=ses or FakeSes(), renderer=RENDERER)
     return resources
