@@ -10,7 +10,7 @@ import typer
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stdout
 from core.errors import InputError
 from core.rendering import TemplateSources
-from tasks import preflight
+from tasks import preflight, previews
 from tasks import templates as steps
 from tasks.resources import resources
 
@@ -66,6 +66,34 @@ def history(
         found = steps.history(resources(), tenant_slug=tenant, name=name)
         versions = [asdict(version) | {"published_at": version.published_at.isoformat()} for version in found]
         answer({"versions": versions}, as_json=as_json, show=lambda: _show_versions(versions))
+
+
+@app.command()
+def preview(
+    name: Annotated[str, typer.Argument(help="A folder of templates/.")],
+    *,
+    tenant: Annotated[str, typer.Option(help="The tenant's slug.")],
+    audience: Annotated[str, typer.Option(help="Whose real contacts it is shown for.")],
+    output: Annotated[Path, typer.Option(file_okay=False, help="The folder for preview.html.")],
+    limit: Annotated[int, typer.Option(min=1, max=previews.MOST, help="How many contacts.")] = 3,
+    screenshots: Annotated[bool, typer.Option(help="Pictures too, by an installed Chromium.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what some contacts would get: desktop and phone, text part, headers and size, as a page to open."""
+    with errors_as_answers(as_json=as_json):
+        shown = previews.of_template(
+            resources(), name=name, tenant_slug=tenant, audience=audience, limit=limit
+        )
+        written = previews.write(output, f"{name} for {tenant}", shown, pictures=screenshots)
+        files = [str(path) for path in written]
+        document = {
+            "files": files,
+            "samples": [
+                {"contact": sample.label, "subject": sample.content.subject, "html_bytes": sample.html_bytes}
+                for sample in shown
+            ],
+        }
+        answer(document, as_json=as_json, show=lambda: stdout.print(*files, sep="\n"))
 
 
 def _show_versions(versions: list[dict[str, Any]]) -> None:

@@ -30,7 +30,7 @@ _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #1c2833; background: #f4f5f7 }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2.5rem }
 table { border-collapse: collapse } th { text-align: left; padding: 0 1.5rem 0 0; font-weight: 600; vertical-align: top }
-td { overflow-wrap: anywhere } figure { margin: 1rem 0; display: inline-block; vertical-align: top; max-width: 100% }
+td { overflow-wrap: anywhere } figure { margin: 1rem 1rem 1rem 0; display: inline-block; vertical-align: top; max-width: 100% }
 figcaption { color: #5d6d7e } iframe { border: 1px solid #ccd1d9; background: #fff; max-width: 100% }
 pre { white-space: pre-wrap; background: #fff; border: 1px solid #ccd1d9; padding: 1rem; max-width: 80ch }
 """
@@ -53,12 +53,22 @@ class Sample:
 def page(title: str, samples: Sequence[Sample]) -> str:
     """Return an HTML page of its own that shows the samples one below the other."""
     shown = "\n".join(map(_section, samples)) or "<p>There is nobody to show it to.</p>"
+    return _document(title, f"<h1>{escape(title)}</h1>\n{shown}", _STYLE)
+
+
+def single(sample: Sample, width: int) -> str:
+    """Return a page that shows one message in one frame of that width and nothing else, for a picture."""
+    return _document(
+        sample.label, _iframe(sample, sample.label, width), "body { margin: 0 } iframe { border: 0 }"
+    )
+
+
+def _document(title: str, body: str, style: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
-        f"<body><h1>{escape(title)}</h1>\n{shown}\n</body></html>\n"
+        f"<title>{escape(title)}</title><style>{style}</style></head>\n<body>{body}\n</body></html>\n"
     )
 
 
@@ -82,9 +92,13 @@ def _facts(sample: Sample) -> str:
 
 
 def _frame(sample: Sample, device: str, width: int) -> str:
+    frame = _iframe(sample, f"{device}: {sample.label}", width)
+    return f"<figure><figcaption>{device}, {width} pixels</figcaption>{frame}</figure>"
+
+
+def _iframe(sample: Sample, title: str, width: int) -> str:
     """Return a frame of that width. `sandbox` without a word in it forbids everything."""
     return (
-        f"<figure><figcaption>{device}, {width} pixels</figcaption>"
-        f'<iframe sandbox="" title="{escape(f"{device}: {sample.label}")}" width="{width}" height="{HEIGHT_PIXELS}" '
-        f'loading="lazy" srcdoc="{escape(sample.content.html)}"></iframe></figure>'
+        f'<iframe sandbox="" title="{escape(title)}" width="{width}" height="{HEIGHT_PIXELS}" '
+        f'srcdoc="{escape(sample.content.html)}"></iframe>'
     )

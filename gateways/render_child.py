@@ -59,9 +59,9 @@ class Kitchen:
     def __init__(self) -> None:
         # premailer imports `requests` for sheets that it fetches. Ours fetches none, and this process has no use for it.
         sys.modules.setdefault("requests", ModuleType("requests"))
-        from core import errors, rendering  # noqa: PLC0415  # the line above has to come first
+        from core import errors, localisation, rendering  # noqa: PLC0415  # the line above has to come first
 
-        self._errors, self._rendering = errors, rendering
+        self._errors, self._rendering, self._localisation = errors, rendering, localisation
         self._templates: OrderedDict[str, Any] = OrderedDict()
 
     def warm_up(self) -> None:
@@ -80,6 +80,7 @@ class Kitchen:
             self.answer({"fill": body, "context": {"a": "<é>"}, "seconds": 60})
             self.answer({"fill": body, "context": {}, "seconds": 60})
         self._templates.clear()
+        self._localisation.load()
         for codec in _CODECS:
             codecs.lookup(codec)
 

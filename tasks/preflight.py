@@ -260,7 +260,7 @@ def _message_findings(
     with resources.database.begin() as session:
         domains = [row["domain"] for row in sending_domains.of_tenant(session, tenant_id=voice.tenant_id)]
     shown: dict[Finding, list[int]] = {}
-    for contact in _samples(resources, voice, template, audience_id):
+    for contact in samples(resources, voice, template, audience_id):
         for finding in _findings_of(resources, voice, template, contact, domains):
             shown.setdefault(finding, []).append(contact.id)
     return [
@@ -269,7 +269,7 @@ def _message_findings(
     ]
 
 
-def _samples(
+def samples(
     resources: Resources, voice: Voice, template: RemoteTemplate, audience_id: int
 ) -> list[Candidate]:
     """Return contacts that differ, and some that lack a field the template names."""

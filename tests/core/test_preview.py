@@ -59,3 +59,10 @@ def test_the_page_itself_may_load_nothing_but_pictures() -> None:
 
 def test_an_empty_audience_is_said_to_be_one() -> None:
     assert "nobody to show it to" in preview.page("newsletter", [])
+
+
+def test_a_picture_is_of_one_frame_alone() -> None:
+    page = preview.single(a_sample(html=HOSTILE), 375)
+    (frame,) = elements(page, "iframe")
+    assert (frame["width"], frame["srcdoc"], frame["sandbox"]) == ("375", HOSTILE, "")
+    assert elements(page, "script") == elements(page, "table") == []

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from core import localisation
 from core.errors import (
     ConfigurationError,
     InputError,
@@ -416,3 +417,18 @@ def test_an_error_is_one_line_that_can_stand_in_a_log(taken: Renderer) -> None:
 def test_a_machine_where_no_child_can_start_says_so() -> None:
     with pytest.raises(ConfigurationError, match="does not start"):
         Renderer(bootstrap="raise SystemExit(3)").walls()
+
+
+def test_readers_of_every_language_are_written_to_behind_the_walls(renderer: Renderer) -> None:
+    """babel reads a file for each language, and there a file cannot be opened any more."""
+    sources = TemplateSources(
+        name="news",
+        subject="x",
+        html="<html><head></head><body><p>x</p></body></html>",
+        text='{{ "2026-11-24"|date }} {{ 1.5|money("EUR") }} {{ 0.5|percent }}',
+        shared={},
+    )
+    compiled = renderer.compile(sources, owner=1)
+    texts = {locale: compiled.render({"contact": {"locale": locale}}).text for locale in localisation.LOCALES}
+    assert texts["de"].replace("\u00a0", " ") == "24. November 2026 1,50 € 50 %"
+    assert len(set(texts.values())) > 30
