@@ -16,6 +16,7 @@ NAMES = (
     "ledger",
     "audience",
     "import_contacts",
+    "sandbox",
     "sender",
     "designs",
     "protocol_cost",
