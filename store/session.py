@@ -11,13 +11,20 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from psycopg.errors import UndefinedColumn, UndefinedTable
+from psycopg.errors import (
+    DeadlockDetected,
+    DiskFull,
+    LockNotAvailable,
+    SerializationFailure,
+    UndefinedColumn,
+    UndefinedTable,
+)
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlmodel import Session
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, LedgerBusyError, StorageFullError
 
 
 # Whoever opens a transaction names its type by this module, so that SQLModel stays in models and store.
@@ -28,6 +35,9 @@ T = TypeVar("T")
 
 # A lost or restarting server, a deadlock, a lock timeout: the transaction did not happen, or nobody knows.
 TRANSIENT = (OperationalError, InterfaceError)
+
+# The server itself says that the transaction did not happen, so that even an intent may be tried again.
+_ROLLED_BACK = (DeadlockDetected, SerializationFailure, LockNotAvailable)
 
 
 class Database:
@@ -55,6 +65,7 @@ class Database:
 
         Raises:
             ConfigurationError: The schema is not the one this code is written for (`schema_outdated`).
+            StorageFullError: The server's disk is full.
         """
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
@@ -67,6 +78,37 @@ class Database:
                     code="schema_outdated",
                 ) from error
             raise
+        except OperationalError as error:
+            if isinstance(error.orig, DiskFull):
+                raise StorageFullError(
+                    "the database server's disk is full, so nothing is sent",
+                    hint="Make room on it; dispatch, or the same command, then goes on where this has stopped.",
+                ) from error
+            raise
+
+    def again(self, step: Callable[[Session], T], *, tries: int = 8) -> T:
+        """Run a step in a transaction of its own, again when the server says that it has rolled it back.
+
+        For steps that must not be repeated unseen, such as intents: a lost connection is not tried again.
+
+        Raises:
+            LedgerBusyError: Deadlocks, conflicts or lock timeouts to the last try, after about 12 seconds.
+        """
+        attempt = 0
+        while True:
+            try:
+                with self.begin() as session:
+                    return step(session)
+            except OperationalError as error:
+                if not isinstance(error.orig, _ROLLED_BACK):
+                    raise
+                attempt += 1
+                if attempt == tries:
+                    raise LedgerBusyError(
+                        "the database is too busy: others hold what this needs",
+                        hint="See pg_stat_activity for who waits and who holds; then try again.",
+                    ) from error
+                time.sleep(0.05 * 2**attempt * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
 
     def repeat(self, step: Callable[[Session], T], *, tries: int = 6) -> T:
         """Run an idempotent step in a transaction of its own, again when the database was lost or locked.
@@ -80,7 +122,7 @@ class Database:
             try:
                 with self.begin() as session:
                     return step(session)
-            except TRANSIENT:
+            except (*TRANSIENT, StorageFullError):
                 time.sleep(0.2 * 2**attempt * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
         with self.begin() as session:
             return step(session)

@@ -139,14 +139,17 @@ class Sender:
 
     def _claim(self, token: str, seconds: float) -> list[Claimed]:
         """Reserve what can be sent in this time, no more than today's allowance admits."""
-        with self._database.begin() as session:
+
+        def claim(session: Session) -> tuple[list[Claimed], timedelta | None]:
             self._check_may_send(session)
             limit = min(self._settings.claim_size, self._fitting(session, seconds), self._left_today(session))
             claimed = self._claim_from(session, token, limit, self._after)
             if not claimed and self._after:
                 claimed = self._claim_from(session, token, limit, 0)
-            self._after = max((delivery.delivery_id for delivery in claimed), default=0)
-            soon = None if claimed else deliveries.due_in(session, **self._key)
+            return claimed, None if claimed else deliveries.due_in(session, **self._key)
+
+        claimed, soon = self._database.again(claim)
+        self._after = max((delivery.delivery_id for delivery in claimed), default=0)
         if claimed:
             return claimed
         if soon is None or soon > RETRY_PATIENCE:
@@ -199,15 +202,19 @@ class Sender:
         """Commit the intents of the next window, sleeping out the rate limit first.
 
         When the commit's own answer is lost, nobody knows whether the intents exist: the exception ends the run
-        without a call, and the reaper and the evidence settle the rows. So this is never repeated.
+        without a call, and the reaper and the evidence settle the rows. So this is repeated only when the server itself
+        says that it has rolled it back.
         """
+        wanted = min(len(waiting), self._settings.window_size)
+
+        def intend(session: Session) -> tuple[pacing.Grant, list[_Rendered], date, list[Attempt], int]:
+            grant = accounts.reserve(session, region=self._ses.region, wanted=wanted)
+            window = list(islice(waiting, grant.count))
+            return grant, window, *(self._intend(session, token, window) if window else (date.min, [], 0))
+
         while True:
             started = time.monotonic()
-            with self._database.begin() as session:
-                wanted = min(len(waiting), self._settings.window_size)
-                grant = accounts.reserve(session, region=self._ses.region, wanted=wanted)
-                window = list(islice(waiting, grant.count))
-                day, begun, skipped = self._intend(session, token, window) if window else (date.min, [], 0)
+            grant, window, day, begun, skipped = self._database.again(intend)
             if window:
                 break
             self._wait(grant)
