@@ -226,11 +226,15 @@ class Stack:
             time.sleep(0.2)
 
     def _deploy(self) -> None:
-        """Register what prefect.yaml lists; Prefect checks entrypoints, schedules and default parameters."""
-        deploy = self._spawn("prefect deploy", "prefect", "--no-prompt", "deploy", "--all")
-        if deploy.process.wait() != 0:
-            deploy.require_alive()
-        self.children.remove(deploy)
+        """Register what prefect.yaml lists, checked by Prefect, and what its server does by itself."""
+        registrars = (
+            self._spawn("prefect deploy", "prefect", "--no-prompt", "deploy", "--all"),
+            self._spawn("prefect automations", "cli.automations"),
+        )
+        for registrar in registrars:
+            if registrar.process.wait() != 0:
+                registrar.require_alive()
+            self.children.remove(registrar)
 
     def _stop_children(self) -> None:
         workers = [child for child in self.children if child.name == "prefect worker"]

@@ -59,6 +59,8 @@ def prefect(urls: Mapping[str, str], *, home: Path) -> dict[str, str]:
         "PREFECT_CLIENT_MAX_RETRIES": "10",
         # The default of 10 is how long a started run may wait for nothing.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # The least that Prefect allows; three of them missing is what deployments/automations.yaml calls dead.
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "DO_NOT_TRACK": "1",
     }
 

@@ -1,32 +1,48 @@
-"""Every few minutes: start the campaigns that are due, and carry on those whose run has ended or died.
+"""Every few minutes, and whenever a sending run crashes: start what is due, carry on what nobody works on.
 
-It needs no event and trusts no state of Prefect: it asks the ledger who waits and who holds a live lease. A killed
-process, a lost run and a worker that was redeployed all look the same to it, and are all carried on.
+The ledger says who waits and who holds a lease. Prefect is asked two things only: which of the runs that hold leases
+are dead, so that these end now and not by the clock, and which runs a person has stopped, so that their campaigns stay
+stopped. Without an answer to the first, leases end by themselves.
 """
-
-from datetime import UTC, datetime
 
 from prefect import flow, task
 from prefect.client.schemas.objects import State
-from prefect.deployments import run_deployment
 from prefect.states import Completed
 
+from flows import runs
 from flows.steps import RETRIED
 from tasks import campaigns
 from tasks.log import run_logger
 from tasks.resources import resources
 
 
-SLOT_SECONDS = 60  # two dispatchers within one slot start one run
-
-
 @flow(name="dispatch-campaigns", flow_run_name="dispatch", persist_result=False)
 def dispatch_campaigns() -> State[None]:
     """Start or carry on every campaign that is ready."""
+    heed_people()
+    relieve_the_dead()
     ready = find_ready()
     for tenant, campaign_id in ready:
-        _dispatch(tenant, campaign_id)
+        runs.start(tenant, campaign_id)
+        run_logger().info("Tenant %s: campaign %d goes on", tenant, campaign_id)
     return Completed(message=_in_words([campaign_id for _, campaign_id in ready]))
+
+
+@task(name="Heed who stopped a run", **RETRIED)
+def heed_people() -> None:
+    """Pause the campaigns whose runs a person has stopped: whoever presses Cancel wants the sending to stop."""
+    for stopped in runs.stopped_by_people():
+        if campaigns.heed(resources(), stopped.campaign_id, flow_run=stopped.flow_run, reason=stopped.reason):
+            run_logger().warning("Campaign %d is paused: %s", stopped.campaign_id, stopped.reason)
+
+
+@task(name="Relieve dead runs", **RETRIED)
+def relieve_the_dead() -> None:
+    """End the leases of runs that Prefect calls ended."""
+    dead = runs.ended(campaigns.runs_at_work(resources()))
+    if dead:
+        freed = campaigns.relieve(resources(), dead)
+        run_logger().warning("%d leases of %d dead runs ended", freed, len(dead))
 
 
 @task(name="Find the campaigns that are ready", **RETRIED)
@@ -35,20 +51,6 @@ def find_ready() -> list[tuple[str, int]]:
     ready = campaigns.ready(resources())
     run_logger().info("%d campaigns are ready", len(ready))
     return ready
-
-
-def _dispatch(tenant: str, campaign_id: int) -> None:
-    """Start a run of its own; this flow does not wait for it."""
-    slot = int(datetime.now(UTC).timestamp()) // SLOT_SECONDS
-    run_deployment(
-        "send-campaign/send-campaign",
-        parameters={"tenant": tenant, "campaign_id": campaign_id},
-        flow_run_name=f"{tenant} · campaign {campaign_id}",
-        timeout=0,
-        as_subflow=False,
-        idempotency_key=f"campaign-{campaign_id}-{slot}",
-    )
-    run_logger().info("Tenant %s: campaign %d goes on", tenant, campaign_id)
 
 
 def _in_words(campaign_ids: list[int]) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,29 +22,6 @@ from tests.e2e.prefect_api import PrefectApi, wait_for
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 Run = tuple[Cast, str]
-
-
-def test_dispatch_carries_on_a_campaign_whose_process_was_killed(
-    stack: Stack, prefect: PrefectApi, cast: Casting
-) -> None:
-    """F14 in part, with Prefect around it."""
-    spring = cast(people=100)
-    with slowed_down(stack, spring.slug):
-        run_id = prefect.start("send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id)
-        wait_for(lambda: sum(spring.accepted.values()) >= 10)
-        process_of(stack, run_id).kill()
-        assert prefect.wait(run_id)["state_type"] == "CRASHED"
-    assert sum(spring.accepted.values()) < 90
-    time.sleep(10)  # the leases of the dead process
-    assert prefect.complete("dispatch-campaigns") == f"campaign {spring.campaign_id} goes on"
-    wait_for(lambda: spring.status.pending + spring.status.claimed + spring.status.submitting == 0)
-    told = prefect.complete("reconcile-events")
-    assert re.match(r"[\d,]+ received, [\d,]+ applied", told)
-    # Of the calls that were in flight, those that SES never got leave no event: they stay in doubt and are not repeated.
-    assert spring.verdict.ok
-    assert spring.status.sent == sum(spring.accepted.values())
-    assert spring.status.sent + spring.status.in_doubt == 90
-    assert spring.status.in_doubt <= 12
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 NAMES = (
     "advance-warmup",
+    "carry-on-campaigns",
+    "control-campaign",
     "dispatch-campaigns",
     "import-contacts",
     "onboard-tenant",
@@ -42,7 +44,7 @@ def test_a_scheduled_flow_never_runs_twice_at_once(prefect: PrefectApi, name: st
     assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
 
 
-@pytest.mark.parametrize("name", ["send-campaign", "import-contacts", "onboard-tenant"])
+@pytest.mark.parametrize("name", ["send-campaign", "control-campaign", "import-contacts", "onboard-tenant"])
 def test_every_parameter_has_a_title_and_a_description(prefect: PrefectApi, name: str) -> None:
     form = prefect.deployment(name)["parameter_openapi_schema"]
     assert form["properties"]
@@ -61,6 +63,9 @@ def test_forms_use_dropdowns_dates_and_switches(prefect: PrefectApi) -> None:
     assert form["definitions"]["Approval"]["enum"] == ["none", "ask"]
     assert {"type": "string", "format": "date-time"} in form["properties"]["start"]["anyOf"]
     assert form["required"] == ["tenant"]
+    control = prefect.deployment("control-campaign")["parameter_openapi_schema"]
+    assert control["definitions"]["Action"]["enum"] == ["pause", "resume", "cancel"]
+    assert control["required"] == ["tenant", "campaign_id", "action", "reason", "operator"]
     onboarding = prefect.deployment("onboard-tenant")["parameter_openapi_schema"]["properties"]
     assert onboarding["warm"]["type"] == "boolean"
 

@@ -7,6 +7,7 @@ import pytest
 from prefect import Flow
 from prefect.utilities.callables import get_call_parameters
 
+from flows.control_campaign import control_campaign
 from flows.import_contacts import import_contacts
 from flows.onboard_tenant import onboard_tenant
 from flows.send_campaign import send_campaign
@@ -22,6 +23,9 @@ def schema_of(flow: Flow[..., Any]) -> dict[str, Any]:
     [
         pytest.param(send_campaign, ["tenant"], id="send-campaign"),
         pytest.param(import_contacts, ["tenant", "location", "audience"], id="import-contacts"),
+        pytest.param(
+            control_campaign, ["tenant", "campaign_id", "action", "reason", "operator"], id="control-campaign"
+        ),
         pytest.param(
             onboard_tenant, ["slug", "name", "sending_domain", "postal_address"], id="onboard-tenant"
         ),
@@ -54,7 +58,7 @@ def test_a_missing_parameter_takes_its_default_and_not_the_field_that_describes_
     }
 
 
-@pytest.mark.parametrize("flow", [send_campaign, import_contacts, onboard_tenant])
+@pytest.mark.parametrize("flow", [send_campaign, control_campaign, import_contacts, onboard_tenant])
 def test_no_parameter_is_named_for_an_address(flow: Flow[..., Any]) -> None:
     names = set(inspect.signature(flow.fn).parameters) - {"postal_address"}
     assert not [name for name in names if "address" in name or "email" in name or "recipient" in name]
