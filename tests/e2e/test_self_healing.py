@@ -99,7 +99,8 @@ def test_a_campaign_is_paused_and_cancelled_by_a_form(
     with slowed_down(stack, spring.slug):
         run_id = at_work(stack, prefect, spring)
         assert re.fullmatch(
-            rf"campaign {spring.campaign_id} is paused: \d+ sent, [\d,]+ wait", control(prefect, spring, "pause")
+            rf"campaign {spring.campaign_id} is paused: \d+ sent, [\d,]+ wait",
+            control(prefect, spring, "pause"),
         )
         assert "paused" in prefect.completed(run_id)
     held = sum(spring.accepted.values())
