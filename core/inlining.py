@@ -13,46 +13,37 @@ types, classes, ids, attributes, descent and childhood asks for nothing else, so
 matches the site. What remains is the parser, which may move an element that HTML does not allow where it stands;
 it decides by the open elements, so if the skeleton's tree is the author's own nesting, every render's is.
 
+Where an attribute that selectors look at does change, the same holds of a site together with the values of such
+attributes, its own and those of the sites around it.
+
 Terms:
     site: a start tag (core/markup.py). hole, seams: where the template moves (core/skeleton.py).
     once, each: when the CSS is inlined; at publication, or for each message.
+    mover: a tag whose class, id or style changes; it is inlined once for each of its values (core/movement.py).
 
 Invariants:
-    Only `style` attributes and `<style>` elements change, in both ways; all other bytes stay the author's.
-    Both ways call `learn`, so they cannot disagree about what premailer does.
+    Both ways call `styling.learn`, so they cannot disagree about what premailer does.
+    A template that is inlined for each has a reason, and the reason says what to change.
 
 See:
     core/proof.py for the conditions, one by one; docs/rendering.md, "Once and each".
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
-from xml.dom import DOMException
+from typing import Literal
 
-from cssselect.parser import SelectorError
-from lxml import etree
-
-from core import markup, proof, skeleton, stylesheets
+from core import markup, movement, proof, skeleton, styling
 from core.composition import Composition
-from core.errors import TemplateError, TemplateLimitError
-from core.markup import Page, Site
-
-
-MAX_DEPTH = 200  # libxml2 drops what is deeper than 255, silently
-MAX_WORK = 1_000_000  # rules times tags
-
-Edit = tuple[int, int, str]
-
-_MARK = "data-posthouse-site"
+from core.movement import Movement
 
 
 @dataclass(frozen=True, slots=True)
 class Inlining:
-    """When a template is inlined, and why."""
+    """When a template is inlined, and why. `movement` looks up the tags that change, if there are any."""
 
     when: Literal["once", "each"]
     why: str
+    movement: Movement | None = None
 
 
 def inline_template(whole: Composition) -> Inlining:
@@ -64,143 +55,55 @@ def inline_template(whole: Composition) -> Inlining:
     Raises:
         TemplateError: The CSS or the page cannot be inlined at all, or is too large.
     """
-    _scrub_template(whole)
+    _scrub(whole)
     bones = skeleton.build(whole.tree)
     page = markup.lex(bones.text())
-    check_size(page)
+    styling.check_size(page)
     try:
-        proof.prove(bones, page)
-        learned = learn(page)
-        proof.ask_tree(page, learned.parents, strangers=learned.strangers)
+        proven = proof.prove(whole.tree, bones, page)
+        learned = styling.learn(page)
+        proof.ask_parser(bones, styling.quarrel(page, learned))
     except proof.Unproven as reason:
         where = f"{whole.where(reason.lineno)}: " if reason.lineno else ""
         return Inlining("each", f"{where}{reason}")
-    if not all(bones.holds(start, end) for start, end, _text in learned.edits):
+    moving = movement.watch(page, proven)
+    edits = [*_constant_edits(page, learned.edits, moving), *(movement.marks(page, moving) if moving else ())]
+    if not all(bones.holds(start, end) for start, end, _text in edits):
         return Inlining("each", "a tag is divided between two files: write it in one")
-    bones.apply(learned.edits)
-    return Inlining("once", "every tag gets the same style for every contact")
+    bones.apply(edits)
+    return Inlining("once", _verdict(moving), moving)
 
 
-def _scrub_template(whole: Composition) -> None:
+def mark_template(whole: Composition, moving: Movement | None) -> None:
+    """Prepare the same template to be rendered without its CSS inlined: for what is not remembered, and to be audited.
+
+    Args:
+        whole: The vetted HTML template, composed anew.
+        moving: What `inline_template` found.
+    """
+    _scrub(whole)
+    if moving:
+        bones = skeleton.build(whole.tree)
+        bones.apply(movement.marks(markup.lex(bones.text()), moving, beside=True))
+
+
+def _scrub(whole: Composition) -> None:
     bones = skeleton.build(whole.tree)
-    edits = scrub(markup.lex(bones.text()))
+    edits = styling.scrub(markup.lex(bones.text()))
     bones.apply(edit for edit in edits if bones.holds(*edit[:2]))
 
 
-def inline_page(html: str) -> str:
-    """Return a rendered page with its CSS inlined, its other bytes untouched.
-
-    Raises:
-        TemplateError: The CSS or the page cannot be inlined, or is too large.
-    """
-    clean = markup.edit(html, scrub(markup.lex(html)))
-    page = markup.lex(clean)
-    check_size(page)
-    return markup.edit(clean, learn(page).edits)
+def _constant_edits(
+    page: markup.Page, edits: list[styling.Edit], moving: Movement | None
+) -> list[styling.Edit]:
+    """Return the edits outside of movers and followers."""
+    sites = [page.sites[number] for number in moving.tags] if moving else []
+    left_out = {offset for site in sites for offset in (site.after_name, *(a.start for a in site.attributes))}
+    return [edit for edit in edits if edit[0] not in left_out]
 
 
-def scrub(page: Page) -> list[Edit]:
-    """Return the edits that take out what would be fetched: `<link rel=stylesheet>` and `@import` (T07)."""
-    edits: list[Edit] = []
-    for site in page.named("link"):
-        relation = site.attribute("rel")
-        if relation and "stylesheet" in page.value(relation).lower().split():
-            edits.append((site.start, site.end, ""))
-    for site in page.named("style"):
-        start, end = page.content(site)
-        css = page.source[start:end]
-        if (kept := stylesheets.without_imports(css)) != css:
-            edits.append((start, end, kept))
-    return edits
-
-
-def check_size(page: Page) -> None:
-    """Refuse a page that would take too long, or that the parser would cut (T08).
-
-    Raises:
-        TemplateLimitError: Empty, nested more than 200 deep, or too many rules for its tags.
-    """
-    if not page.source.strip():
-        raise TemplateLimitError("the HTML is empty", code="html_empty")
-    css = "".join(proof.sheets(page))
-    stylesheets.check_size(css)
-    if page.depth > MAX_DEPTH or css.count("{") * len(page.sites) > MAX_WORK:
-        raise TemplateLimitError(
-            f"the HTML has {len(page.sites)} tags, {page.depth} deep, and {css.count('{')} CSS rules",
-            hint=f"at most {MAX_DEPTH} deep; fewer rules or fewer tags",
-            code="html_too_complex",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What premailer did to a page: as edits, and the tree that its parser saw."""
-
-    edits: list[Edit]
-    parents: dict[int, int | None]
-    strangers: bool  # elements that the parser made up
-
-
-def learn(page: Page) -> Learned:
-    """Run premailer over a page whose tags are numbered, and read off what it did to each.
-
-    Raises:
-        TemplateError: premailer cannot use the page or its CSS.
-    """
-    numbered = markup.edit(
-        page.source, [(s.after_name, s.after_name, f' {_MARK}="{s.number}"') for s in page.sites]
-    )
-    try:
-        # Bytes with the encoding named, so that a `<meta charset>` of another encoding is not believed.
-        root = etree.fromstring(numbered.strip().encode(), etree.HTMLParser(encoding="utf-8"))
-        elements = list(root.iter(etree.Element))
-        parents = {n: _number(e.getparent()) for e in elements if (n := _number(e)) is not None}
-        stylesheets.OfflinePremailer().transform(root)
-    except (ValueError, AssertionError, etree.LxmlError, SelectorError, DOMException, IndexError) as error:
-        raise TemplateError(
-            f"the CSS cannot be inlined: {error}", hint="check the style sheet and the page"
-        ) from error
-    edits = [edit for element in elements for edit in _edits(page, element)]
-    return Learned(edits, parents, len(parents) != len(elements))
-
-
-def _number(element: Any) -> int | None:
-    mark = None if element is None else element.get(_MARK)
-    return None if mark is None else int(mark)
-
-
-def _edits(page: Page, element: Any) -> Iterator[Edit]:
-    """Yield how the author's bytes must change to say what premailer's element says."""
-    number = _number(element)
-    if number is None or number >= len(page.sites):
-        return
-    site = page.sites[number]
-    if site.name == "style":
-        yield from _sheet_edits(page, site, element)
-        return
-    before, after = site.attribute("style"), element.get("style")
-    if after is not None and before is None:
-        yield site.after_name, site.after_name, f" style={_quoted(after)}"
-    elif after is not None and before is not None and not _says(page.value(before), after):
-        yield before.start, before.end, f"style={_quoted(after)}"
-
-
-def _sheet_edits(page: Page, site: Site, element: Any) -> Iterator[Edit]:
-    start, end = page.content(site)
-    if element.getparent() is None:
-        yield site.start, page.closings.get(site.number, (end, end))[1], ""
-    elif (text := element.text or "") != page.source[start:end]:
-        yield start, end, text
-    if ignored := site.attribute("data-premailer"):
-        yield ignored.start, ignored.end, ""
-
-
-def _quoted(value: str) -> str:
-    value = value.replace("&", "&amp;").replace("<", "&lt;")
-    if '"' in value and "'" not in value:
-        return f"'{value}'"
-    return '"' + value.replace('"', "&quot;") + '"'
-
-
-def _says(written: str, value: str) -> bool:
-    return written == value or _quoted(value)[1:-1] == written
+def _verdict(moving: Movement | None) -> str:
+    if moving is None:
+        return "every tag gets the same style for every contact"
+    movers = sum(tag.moves for tag in moving.tags.values())
+    return f"tags whose class, id or style changes ({movers}) are inlined once for each of their values"

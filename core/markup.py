@@ -8,7 +8,8 @@ Terms:
     site: a start tag, numbered in document order.
     place: what surrounds an offset: the text of an element, a quoted attribute value, a comment, or the inside of
         a tag. Two offsets in the same place can have anything balanced between them.
-    fault: the first thing that makes the nesting a matter of a parser's opinion (an end tag that closes nothing).
+    fault: the first thing that makes the page a matter of a parser's opinion (an end tag that closes nothing), and
+        what to write.
 
 Invariants:
     Offsets grow; `lex` reads each character once.
@@ -31,6 +32,13 @@ VOID = frozenset(
 )
 # Their content is text up to the matching end tag, whatever it looks like.
 RAW = frozenset({"iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"})
+# Raw text that libxml2 reads as browsers do and writes with entities in it, which browsers do not decode there.
+_GARBLED = frozenset({"iframe", "noembed", "noframes", "xmp"})
+# Where `/>` means what it says. HTML ignores it everywhere else, and libxml2 nowhere.
+_FOREIGN = frozenset({"svg", "math"})
+_HTML_IN_FOREIGN = frozenset(
+    {"annotation-xml", "desc", "foreignobject", "mi", "mn", "mo", "ms", "mtext", "title"}
+)
 
 _NAME = re.compile(r"<([a-zA-Z][^\s/>]*)")
 _END_TAG = re.compile(r"</([a-zA-Z][^\s/>]*)[^>]*>")
@@ -51,6 +59,11 @@ class Attribute:
     value_start: int
     value_end: int
     quoted: bool
+
+    @property
+    def has_value(self) -> bool:
+        """Whether there is an equals sign."""
+        return self.value_start > self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,7 @@ class Page:
     closings: dict[int, tuple[int, int]] = field(default_factory=dict)  # site -> span of its end tag
     depth: int = 0
     fault: str = ""
+    fault_at: int = 0  # its offset
     # Tags and comments in document order, with the element that is open after each.
     _starts: list[int] = field(default_factory=list)
     _tokens: list[tuple[int, Site | None, bool]] = field(default_factory=list)
@@ -117,6 +131,10 @@ class Page:
         """Yield the sites of that tag name."""
         return (site for site in self.sites if site.name == name)
 
+    def site_around(self, offset: int) -> Site:
+        """Return the site whose tag `offset` stands in. Only for places of a tag or of its attributes."""
+        return self.sites[bisect_left(self.sites, offset, key=lambda site: site.start) - 1]
+
     def place(self, offset: int) -> Place:
         """Return what surrounds `offset`. The edge of a tag or a comment belongs to the text around it."""
         token = bisect_left(self._starts, offset) - 1
@@ -130,10 +148,7 @@ class Page:
         if is_comment and self._starts[token] + 4 <= offset <= end - 3:
             return Place(Kind.COMMENT, self._starts[token])
         for attribute in site.attributes if site else ():
-            if (
-                attribute.value_start <= offset <= attribute.value_end
-                and attribute.value_start > attribute.start
-            ):
+            if attribute.has_value and attribute.value_start <= offset <= attribute.value_end:
                 kind = Kind.VALUE if attribute.quoted else Kind.BARE
                 return Place(kind, attribute.value_start, attribute.name)
         return Place(Kind.TAG, self._starts[token])
@@ -144,6 +159,18 @@ def lex(source: str) -> Page:
     page = Page(source)
     _Lexer(page).run()
     return page
+
+
+def read_attributes(source: str, position: int) -> tuple[list[Attribute], re.Match[str] | None]:
+    """Return the attributes of the tag whose name ends at `position`, and its end, None if there is none."""
+    attributes: list[Attribute] = []
+    while not (end := _TAG_END.match(source, position)):
+        found = _ATTRIBUTE.match(source, position)
+        if found is None:
+            break
+        attributes.append(_attribute(found))
+        position = found.end()
+    return attributes, end
 
 
 def edit(source: str, edits: Iterable[tuple[int, int, str]]) -> str:
@@ -168,7 +195,7 @@ class _Lexer:
         while (position := source.find("<", position)) >= 0:
             position = self._token(position)
         if self.stack:
-            self._fault(f"<{self.stack[-1].name}> is never closed")
+            self._fault(f"<{self.stack[-1].name}> is never closed: close what you open", self.stack[-1].start)
 
     def _token(self, position: int) -> int:
         source = self.page.source
@@ -185,20 +212,22 @@ class _Lexer:
 
     def _comment(self, start: int, end: re.Match[str] | None) -> int:
         if end is None:
-            self._fault("a comment is never closed")
+            self._fault("a comment is never closed: write -->", start)
         return self._record(start, end.end() if end else len(self.page.source), None, comment=True)
 
     def _start_tag(self, name: re.Match[str]) -> int:
-        source, position, attributes = self.page.source, name.end(), []
-        while not (end := _TAG_END.match(source, position)):
-            found = _ATTRIBUTE.match(source, position)
-            if found is None:
-                self._fault(f"<{name[1]} is never finished")
-                return self._record(name.start(), len(source), None)
-            attributes.append(_attribute(found))
-            position = found.end()
+        source = self.page.source
+        attributes, end = read_attributes(source, name.end())
+        if end is None:
+            self._fault(f"<{name[1]} is never finished: write >", name.start())
+            return self._record(name.start(), len(source), None)
         # Outside HTML's own void elements, libxml2 takes `/>` at its word, as XHTML did.
-        closed = name[1].lower() in VOID or ("/" in end[0] and name[1].lower() not in RAW)
+        closed = name[1].lower() in VOID or (end[0].endswith("/>") and name[1].lower() not in RAW)
+        if closed and name[1].lower() not in VOID and not self._in_foreign(name[1].lower()):
+            self._fault(
+                f"<{name[1]}/> closes itself in XML but not in HTML: write <{name[1]}></{name[1]}>",
+                name.start(),
+            )
         parent = self.stack[-1].number if self.stack else None
         site = Site(
             len(self.page.sites),
@@ -215,21 +244,40 @@ class _Lexer:
             self.stack.append(site)
             self.page.depth = max(self.page.depth, len(self.stack))
         self._record(site.start, site.end, site)
+        if site.name == "plaintext":
+            self._fault("<plaintext> never ends: use <pre>", site.start)
+            return len(source)
         return self._raw_text(site) if site.name in RAW and not closed else site.end
 
     def _raw_text(self, site: Site) -> int:
         closing = re.compile(rf"</{re.escape(site.name)}(?=[\s/>])", re.IGNORECASE).search(
             self.page.source, site.end
         )
-        return closing.start() if closing else len(self.page.source)
+        end = closing.start() if closing else len(self.page.source)
+        if site.name in _GARBLED and self.page.source[site.end : end].strip():
+            self._fault(
+                f"the text in <{site.name}> is not read the same by all parsers: use <pre>", site.start
+            )
+        return end
+
+    def _in_foreign(self, name: str) -> bool:
+        for site in reversed(self.stack):
+            if site.name in _HTML_IN_FOREIGN:
+                return False
+            if site.name in _FOREIGN:
+                return True
+        return name in _FOREIGN
 
     def _end_tag(self, closing: re.Match[str]) -> int:
         name = closing[1].lower()
         if not any(site.name == name for site in self.stack):
-            self._fault(f"</{name}> closes nothing")
+            self._fault(f"</{name}> closes nothing: take it out", closing.start())
             return self._record(closing.start(), closing.end(), None)
         if self.stack[-1].name != name:
-            self._fault(f"</{name}> closes <{self.stack[-1].name}>")
+            self._fault(
+                f"</{name}> closes <{self.stack[-1].name}>: close all tags, in the order in which they were opened",
+                closing.start(),
+            )
         while self.stack:
             site = self.stack.pop()
             self.page.closings[site.number] = closing.span()
@@ -244,8 +292,9 @@ class _Lexer:
         self.page._open.append(self.stack[-1].number if self.stack else None)  # noqa: SLF001 -- the same
         return end
 
-    def _fault(self, message: str) -> None:
-        self.page.fault = self.page.fault or message
+    def _fault(self, message: str, offset: int) -> None:
+        if not self.page.fault:
+            self.page.fault, self.page.fault_at = message, offset
 
 
 def _attribute(found: re.Match[str]) -> Attribute:

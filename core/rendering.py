@@ -32,7 +32,7 @@ from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 from jinja2.exceptions import TemplateSyntaxError as JinjaSyntaxError
 
-from core import headers, inlining, links, vetting
+from core import headers, inlining, links, styling, vetting
 from core.composition import Composition, compose
 from core.dialect import METER, MailContext, MailEnvironment, Meter, path_of
 from core.errors import (
@@ -43,6 +43,7 @@ from core.errors import (
     TemplateUndefinedError,
 )
 from core.frames import WHOLE, Filling, Frame, carve
+from core.movement import Unknown
 
 
 MAX_OUTPUT = 500_000
@@ -123,8 +124,12 @@ class CompiledTemplate:
         frames: tuple[Frame, Frame],
         verdict: inlining.Inlining,
         fields: frozenset[str],
+        sources: TemplateSources,
     ) -> None:
         self._parts = parts
+        self._sources = sources
+        self._movement = verdict.movement
+        self._bare: Template | None = None
         self.html_frame, self.text_frame = frames
         self.inlining: Literal["once", "each"] = verdict.when
         self.why = verdict.why
@@ -154,13 +159,31 @@ class CompiledTemplate:
             subject = _fill(self._parts["subject"], _TEXT, data).strip()
             html = self.html_frame.split(_fill(self._parts["html"], _HTML, data))
             text = self.text_frame.split(_fill(self._parts["text"], _TEXT, data))
-        if self.inlining == "each":
-            html = (inlining.inline_page(self.html_frame.fill(html)),)
-            if len(html[0]) > MAX_INLINED:
-                raise TemplateLimitError(
-                    f"the HTML has {len(html[0])} characters with its CSS", hint="send less"
-                )
+        if self.html_frame == WHOLE:
+            html = (self._inlined(html[0], context),)
         return Holes(subject, html, text)
+
+    def _inlined(self, printed: str, context: Mapping[str, object]) -> str:
+        """Return the HTML with the CSS that is not in the template already."""
+        if self._movement:
+            try:
+                html = self._movement.settle(printed)
+            except Unknown:
+                html = self._movement.learn(self._without_css(context))
+        else:
+            html = styling.inline_page(printed) if self.inlining == "each" else printed
+        if len(html) > MAX_INLINED:
+            raise TemplateLimitError(f"the HTML has {len(html)} characters with its CSS", hint="send less")
+        return html
+
+    def _without_css(self, context: Mapping[str, object]) -> str:
+        """Return what the HTML is before any CSS is inlined, with the marks of `core/movement.py`."""
+        if self._bare is None:
+            whole = _html(self._sources)
+            inlining.mark_template(whole, self._movement)
+            self._bare = _code(whole)
+        with _metered(context):
+            return _fill(self._bare, _HTML, {**_GLOBALS, **context})
 
 
 def content_of(holes: Holes, html_frame: Frame, text_frame: Frame) -> Content:
@@ -183,8 +206,7 @@ def compile_template(sources: TemplateSources) -> CompiledTemplate:
         TemplateLimitError: It is too large or too deep.
         TemplateError: Its CSS cannot be inlined.
     """
-    html = _vetted(_HTML, f"{sources.name}/body.html.j2", sources.html, sources.shared)
-    links.guard(html)
+    html = _html(sources)
     verdict = inlining.inline_template(html)
     wholes = {
         "subject": _vetted(_TEXT, f"{sources.name}/subject.txt.j2", sources.subject, sources.shared),
@@ -192,9 +214,10 @@ def compile_template(sources: TemplateSources) -> CompiledTemplate:
         "text": _vetted(_TEXT, f"{sources.name}/body.txt.j2", sources.text, sources.shared),
     }
     fields = frozenset(name for whole in wholes.values() for name in vetting.fields(whole.tree))
-    html_frame = carve(html.tree) if verdict.when == "once" else WHOLE
+    html_frame = carve(html.tree) if verdict.when == "once" and not verdict.movement else WHOLE
     frames = html_frame, carve(wholes["text"].tree)
-    return CompiledTemplate({part: _code(whole) for part, whole in wholes.items()}, frames, verdict, fields)
+    parts = {part: _code(whole) for part, whole in wholes.items()}
+    return CompiledTemplate(parts, frames, verdict, fields, sources)
 
 
 def context_for(
@@ -260,6 +283,13 @@ def _complaint(value: object, context: Mapping[str, object], complaint: str, cod
         hint="give plain JSON, without control characters",
         code=code,
     )
+
+
+def _html(sources: TemplateSources) -> Composition:
+    """Return the HTML as one tree, before anything is inlined."""
+    whole = _vetted(_HTML, f"{sources.name}/body.html.j2", sources.html, sources.shared)
+    links.guard(whole)
+    return whole
 
 
 def _vetted(environment: MailEnvironment, name: str, source: str, shared: Mapping[str, str]) -> Composition:

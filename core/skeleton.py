@@ -55,10 +55,11 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """The edges of one control structure and of its branches."""
+    """The edges of one control structure and of its branches; whether it `repeats` them, as a loop does."""
 
     offsets: tuple[int, ...]
     lineno: int
+    repeats: bool = False
 
 
 @dataclass(slots=True)
@@ -80,18 +81,28 @@ class Skeleton:
             position = piece.end
         return "".join(parts) + PLACEHOLDER * (self.length - position)
 
+    def lineno(self, offset: int) -> int:
+        """Return the line of an offset, as near as Jinja knows: it counts for a piece, and white space it took is gone."""
+        for piece in self.pieces:
+            if piece.start <= offset < piece.end:
+                return piece.data.lineno + piece.data.data.count("\n", 0, offset - piece.start)
+        return 0
+
     def holds(self, start: int, end: int) -> bool:
         """Whether the span lies in one piece, so that it can be replaced."""
         return any(piece.start <= start and end <= piece.end for piece in self.pieces)
 
     def apply(self, edits: Iterable[tuple[int, int, str]]) -> None:
-        """Replace spans of the page in the template's own pieces. Each span lies in one piece."""
+        """Replace spans of the page in the template's own pieces. Each span lies in one piece.
+
+        An empty span belongs to the character before it: what follows may stand in a branch.
+        """
         waiting = sorted(edits)
         for piece in self.pieces:
             own = [
                 (start - piece.start, end - piece.start, text)
                 for start, end, text in waiting
-                if piece.start <= start and end <= piece.end and (start, end) != (piece.end, piece.end)
+                if piece.start <= start and end <= piece.end and (start, end) != (piece.start, piece.start)
             ]
             if own:
                 piece.data.data = markup.edit(piece.data.data, own)
@@ -153,4 +164,4 @@ def _branches(node: nodes.Node, branches: list[list[nodes.Node]], skeleton: Skel
     for branch in branches:
         _walk(branch, skeleton)
         offsets.append(skeleton.length)
-    skeleton.seams.append(Seams(tuple(offsets), node.lineno))
+    skeleton.seams.append(Seams(tuple(offsets), node.lineno, repeats=isinstance(node, nodes.For)))

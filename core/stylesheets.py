@@ -17,13 +17,16 @@ Standards:
 """
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
 import cssutils
-from premailer import Premailer
+from cssselect import GenericTranslator, SelectorError
+from premailer import Premailer, merge_style, premailer
 
-from core.errors import TemplateForbiddenError, TemplateLimitError
+from core.errors import TemplateError, TemplateForbiddenError, TemplateLimitError
 
 
 MAX_CSS_BYTES = 64_000
@@ -31,6 +34,22 @@ MAX_RULES = 500
 
 _CRITICAL = 50  # the level of the standard library's `logging`, which `core` does not import
 cssutils.log.setLevel(_CRITICAL)
+
+
+def _separate_caches() -> None:
+    """Give premailer a cache for selectors and one for declarations.
+
+    It has one for both, keyed by the text alone: after `style="p"` has been read, the selector `p` is answered with a
+    list of declarations, in every page of the process, which then cannot be inlined.
+    """
+    selector = lru_cache(512)(premailer._create_cssselector.__wrapped__)  # noqa: SLF001 -- what is to be replaced
+    pairs: Any = lru_cache(512)(merge_style.csstext_to_pairs.__wrapped__)
+    pairs._lock = merge_style.csstext_to_pairs._lock  # noqa: SLF001 -- premailer looks for it there
+    premailer._create_cssselector = selector  # noqa: SLF001 -- the same
+    premailer.csstext_to_pairs = merge_style.csstext_to_pairs = pairs
+
+
+_separate_caches()
 
 # cssutils keeps in a global whether a bad declaration is an error, and changes its mind while it parses.
 _ONE_AT_A_TIME = Lock()
@@ -51,12 +70,14 @@ _SETTINGS: dict[str, Any] = {
 
 _IMPORT = re.compile(r"""@import\b(?:"[^"]*"|'[^']*'|url\([^)]*\)|[^;{}])*;?""", re.IGNORECASE)
 _ESCAPED_KEYWORD = re.compile(r"@[\w-]*\\")
-_IDENTIFIER = r"-?[A-Za-z_][\w-]*"
+_IDENTIFIER = r"-?(?:[A-Za-z_]|[^\x00-\x7f])(?:[\w-]|[^\x00-\x7f])*"
 _COMPOUND = (
     rf"(?:{_IDENTIFIER}|(?=[.#\[]))(?:[.#]{_IDENTIFIER}"
     rf"|\[\s*{_IDENTIFIER}\s*(?:[~|^$*]?=\s*(?:\"[^\"]*\"|'[^']*'|{_IDENTIFIER})\s*)?\])*"
 )
 _PLAIN_SELECTOR = re.compile(rf"{_COMPOUND}(?:(?:\s*>\s*|\s+){_COMPOUND})*")
+_BRACKETS = re.compile(r"\[(?:\"[^\"]*\"|'[^']*'|[^\]])*\]")
+_SIGNS = {"class": ".", "id": "#"}
 _SELECTED_ATTRIBUTE = re.compile(rf"\[\s*({_IDENTIFIER})")
 
 
@@ -116,7 +137,32 @@ def is_plain(selector: str) -> bool:
     return _PLAIN_SELECTOR.fullmatch(selector.strip()) is not None
 
 
-def selected_attributes(selectors: list[str]) -> frozenset[str]:
+def check_selector(selector: str) -> None:
+    """Refuse a selector that premailer could use for nobody.
+
+    Raises:
+        TemplateError: It cannot be read.
+    """
+    try:
+        GenericTranslator().css_to_xpath(selector.partition(":")[0] or selector)
+    except SelectorError as error:
+        raise TemplateError(
+            f"the CSS cannot be inlined: {selector!r} is no selector that premailer can read",
+            hint="a comma in an attribute's value counts as the end of a selector",
+        ) from error
+
+
+def selected_attributes(selectors: Sequence[str]) -> frozenset[str]:
     """Return the attributes whose values decide which rules apply."""
     named = {name.lower() for selector in selectors for name in _SELECTED_ATTRIBUTE.findall(selector)}
-    return frozenset(named | {"class", "id", "style"})
+    signs = {
+        attribute for attribute, sign in _SIGNS.items() if any(sign in selector for selector in selectors)
+    }
+    return frozenset(named | signs)
+
+
+def reaches_down(selector: str, name: str) -> bool:
+    """Whether a plain selector asks of an element of that name what its ancestors are."""
+    *above, last = re.split(r"\s*>\s*|\s+", _BRACKETS.sub("[]", selector.strip()))
+    wanted = re.split(r"[.#\[]", last, maxsplit=1)[0].lower()
+    return bool(above) and wanted in {"", name}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import inlining
-from core.errors import TemplateForbiddenError, TemplateLimitError
+from core import movement, styling
+from core.errors import TemplateError, TemplateForbiddenError, TemplateLimitError
 from core.rendering import TemplateSources, compile_template
 from tests.templates.oracle import Oracle, dom, html_template
 
@@ -41,11 +41,7 @@ def test_a_construct_comes_out_as_premailer_would_have_it(name: str) -> None:
 
 EACH = {
     "split open/close by if",
-    'class="{{ cls }}"',
-    'style="color:{{ col }}"',
-    'style="{% if vip %}..{% endif %}"',
     "{% if %} in <style>",
-    "attr by if <p {% if %}..>",
     "macro def + call",
     "set block capture",
     "sibling p + p",
@@ -64,8 +60,10 @@ def test_only_what_depends_on_the_contact_is_inlined_for_each(name: str) -> None
     ("body", "reason"),
     [
         pytest.param("<p {{ x }}>t</p>", "inside a tag", id="a hole in a tag"),
-        pytest.param("<p class='{{ x }}'>t</p>", "'class' changes", id="a class that changes"),
-        pytest.param("<p id='{{ x }}'>t</p>", "'id' changes", id="an id that changes"),
+        pytest.param("<p {% if x %}class='a'>{% else %}>{% endif %}t</p>", "places", id="the end of a tag"),
+        pytest.param("<p title{% if x %}='t'{% endif %}>t</p>", "cuts an attribute", id="half an attribute"),
+        pytest.param("<p><i {% if x %}/{% endif %}></p>", "closes", id="the slash of a tag"),
+        pytest.param("<p><o:p/>{{ x }}</p>", "<o:p></o:p>", id="an element that closes itself"),
         pytest.param("{{ x|safe }}", "|safe", id="markup from the data"),
         pytest.param("{{ (x|safe) ~ 'y' }}", "|safe", id="markup inside an expression"),
         pytest.param(
@@ -121,11 +119,64 @@ def test_a_selector_that_asks_for_the_tag_and_its_ancestors_is_inlined_once(sele
     assert inlined("<div><p title='t'>{{ x }}</p></div>", f"{selector}{{color:red}}") == "once"
 
 
-def test_an_attribute_that_a_selector_reads_may_not_change() -> None:
-    body = "<p title='{{ x }}'>t</p>"
+def test_a_tag_that_changes_is_inlined_once_for_each_of_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+    learn = styling.learn
+    monkeypatch.setattr(styling, "learn", lambda page: runs.append(page) or learn(page))
+    compiled = compile_template(html_template(page("<p class='{{ x }}'>t</p>", ".a{color:red} .b{margin:0}")))
+    bodies = [body_of(compiled.render({"x": x}).html) for x in "abab"]
 
-    assert inlined(body, "p{color:red}") == "once"
-    assert inlined(body, "p[title]{color:red}") == "each"
+    assert compiled.inlining == "once"
+    assert "changes (1)" in compiled.why
+    assert bodies[:2] == ["<p style=\"color:red\" class='a'>t</p>", "<p style=\"margin:0\" class='b'>t</p>"]
+    assert bodies[2:] == bodies[:2]
+    assert len(runs) == 3  # the template, a and b
+
+
+def test_an_attribute_that_no_selector_looks_at_may_change_freely() -> None:
+    body = "<p title='{{ x }}' id='{{ x }}'>t</p>"
+
+    assert "changes" not in compile_template(html_template(page(body, "p{color:red}"))).why
+    assert "changes" in compile_template(html_template(page(body, "p[title]{color:red}"))).why
+    assert "changes" in compile_template(html_template(page(body, "p#a{color:red}"))).why
+
+
+def test_only_what_a_selector_reaches_from_a_tag_that_changes_is_looked_up() -> None:
+    body = "<div class='{{ x }}'><p>t</p><b>t</b></div>"
+    compiled = compile_template(html_template(page(body, ".a p{color:red} b{margin:0}")))
+
+    assert body_of(compiled.render({"x": "a"}).html) == (
+        '<div class=\'a\'><p style="color:red">t</p><b style="margin:0">t</b></div>'
+    )
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movement, "MAX_REMEMBERED", 3)
+    monkeypatch.setattr(movement, "MAX_KEY", 10)
+    compiled = compile_template(html_template(page("<p style='width:{{ x }}px'>t</p>")))
+
+    for x in [*range(1, 10), 10**12]:
+        assert f"width:{x}px" in compiled.render({"x": x}).html
+
+
+def test_a_style_attribute_spelled_like_a_selector_spoils_no_other_page() -> None:
+    """premailer keeps what it has read of selectors and of declarations by their text, in one cache."""
+    first = compile_template(html_template(page('<p style="td">t</p>', "p{color:red}")))
+    second = compile_template(html_template(page("<table><tr><td>t</td></tr></table>", "td{color:red}")))
+
+    assert 'style="color:red"' in first.render({}).html
+    assert 'style="color:red"' in second.render({}).html
+
+
+def test_a_selector_that_premailer_can_use_for_nobody_is_refused() -> None:
+    with pytest.raises(TemplateError, match="no selector"):
+        compile_template(html_template(page("<p>t</p>", "p[title='a,b'] + p{color:red}")))
+
+
+def test_a_page_whose_parsers_quarrel_is_premailers_own() -> None:
+    html = styling.inline_page(page("<p>a<div class=a>b</div></p>"))
+
+    assert body_of(html) == '<p style="color:red">a</p><div class="a" style="color:blue">b</div>'
 
 
 def test_the_authors_bytes_stay() -> None:
@@ -244,8 +295,8 @@ def test_t08_a_page_that_grows_too_deep_with_the_data_is_refused() -> None:
 
 
 def test_a_page_is_inlined_the_same_whether_or_not_its_doctype_is_there() -> None:
-    assert inlining.inline_page(page("<p>x</p>")).startswith("<!DOCTYPE html><html>")
-    assert inlining.inline_page(
+    assert styling.inline_page(page("<p>x</p>")).startswith("<!DOCTYPE html><html>")
+    assert styling.inline_page(
         "<html><head><style>p{color:red}</style></head><body><p>x</p></body></html>"
     ) == ('<html><head></head><body><p style="color:red">x</p></body></html>')
 
