@@ -62,7 +62,7 @@ def inline_template(whole: Composition) -> Inlining:
     try:
         proven = proof.prove(whole.tree, bones, page)
         learned = styling.learn(page)
-        proof.ask_parser(bones, styling.quarrel(page, learned))
+        proof.ask_parser(bones, styling.quarrel(page, learned, bones.edges()))
     except proof.Unproven as reason:
         where = f"{whole.where(reason.lineno)}: " if reason.lineno else ""
         return Inlining("each", f"{where}{reason}")

@@ -81,6 +81,11 @@ class Skeleton:
             position = piece.end
         return "".join(parts) + PLACEHOLDER * (self.length - position)
 
+    def edges(self) -> frozenset[int]:
+        """Return the offsets of all holes and seams."""
+        seams = (offset for seams in self.seams for offset in seams.offsets)
+        return frozenset([*(hole.offset for hole in self.holes), *seams])
+
     def lineno(self, offset: int) -> int:
         """Return the line of an offset, as near as Jinja knows: it counts for a piece, and white space it took is gone."""
         for piece in self.pieces:

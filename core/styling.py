@@ -150,8 +150,14 @@ class Quarrel(NamedTuple):
     offset: int = -1
 
 
-def quarrel(page: Page, learned: Learned) -> Quarrel | None:
-    """Return what libxml2 sees otherwise than it is written, None if nothing."""
+def quarrel(page: Page, learned: Learned, edges: frozenset[int] = frozenset()) -> Quarrel | None:
+    """Return what libxml2 sees, or writes, otherwise than it is written; None if nothing.
+
+    Args:
+        page: A rendered page, or a skeleton's.
+        learned: What premailer did to it.
+        edges: Where a skeleton's page can have less, or more.
+    """
     if page.fault:
         return Quarrel(page.fault, page.fault_at)
     for site in page.sites:
@@ -163,6 +169,25 @@ def quarrel(page: Page, learned: Learned) -> Quarrel | None:
         return Quarrel("the page lacks tags that a parser adds: write <html>, <head> and <body>")
     if learned.lost:
         return Quarrel("premailer loses text that follows </style>: put <style> into the head")
+    return _empty_item(page, edges)
+
+
+def _empty_item(page: Page, edges: frozenset[int]) -> Quarrel | None:
+    """Return the `<li>` that may be empty beside something else: libxml2 leaves out its end, and takes that in."""
+    for item in page.named("li"):
+        start, end = page.content(item)
+        if start < end and start not in edges:
+            continue
+        position, until = (
+            (0, len(page.source)) if item.parent is None else page.content(page.sites[item.parent])
+        )
+        for child in page.sites:
+            if child.parent == item.parent and child.name == "li":
+                if page.source[position : child.start].strip():
+                    break
+                position = page.closings[child.number][1]
+        if page.source[position:until].strip():
+            return Quarrel("an <li> may be empty beside what is no <li>: put &nbsp; into it", item.start)
     return None
 
 

@@ -19,6 +19,10 @@ CONSTRUCTS = json.loads((Path(__file__).parents[1] / "data" / "mail-constructs.j
 
 # What to change, and the constructs whose authors are told so. All others are inlined once.
 TOLD = {
+    "put &nbsp; into it": {
+        "empty li before a comment",
+        "li that may be empty before text",
+    },
     "take {{ }} and {% %} out of <style>": {
         "include of the style sheet's text",
         "a sheet with data",

@@ -3,15 +3,12 @@
 import json
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from core import movement, styling
 from core.errors import TemplateError, TemplateForbiddenError, TemplateLimitError
-from core.rendering import TemplateSources, compile_template
+from core.rendering import compile_template
 from tests.templates.oracle import Oracle, dom, html_template
 
 
@@ -299,85 +296,3 @@ def test_a_page_is_inlined_the_same_whether_or_not_its_doctype_is_there() -> Non
     assert styling.inline_page(
         "<html><head><style>p{color:red}</style></head><body><p>x</p></body></html>"
     ) == ('<html><head></head><body><p style="color:red">x</p></body></html>')
-
-
-# --- templates that nobody wrote ---------------------------------------------------------------------------------
-
-CLASSES = ["", "a", "b", "a b", "c"]
-ATTRIBUTES = st.builds(
-    lambda css_class, title, moving: (
-        (f' class="{css_class}"' if css_class else "") + (f' title="{title}"' if title else "") + moving
-    ),
-    st.sampled_from(CLASSES),
-    st.sampled_from(["", "t", "{{ x }}", "{% if n %}t{% endif %}"]),
-    # Once in ten the class itself depends on the contact, or the whole attribute does.
-    st.sampled_from([""] * 18 + [' id="{{ k }}"', '{% if n %} id="i"{% endif %}']),
-)
-TEXT = st.sampled_from(
-    ["", "t", "{{ x }}", "&amp;", "{% if n %}{{ x }}{% endif %}", "{# <p> #}", "<!-- {{ x }} -->", "<br>"]
-)
-
-
-def element(tag: str, content: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.builds(lambda attributes, inner: f"<{tag}{attributes}>{inner}</{tag}>", ATTRIBUTES, content)
-
-
-def moving(content: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.one_of(
-        content,
-        content.map(lambda c: f"{{% if n %}}{c}{{% endif %}}"),
-        content.map(lambda c: f"{{% for i in items %}}{c}{{% endfor %}}"),
-        st.tuples(content, content).map(lambda two: f"{{% if n %}}{two[0]}{{% else %}}{two[1]}{{% endif %}}"),
-        content.map(lambda c: f'{{% if n %}}<div class="a">{{% endif %}}{c}{{% if n %}}</div>{{% endif %}}'),
-    )
-
-
-PHRASE = st.lists(st.one_of(TEXT, element("b", TEXT), element("span", element("i", TEXT))), max_size=3).map(
-    "".join
-)
-ROW = element("tr", moving_cells := element("td", PHRASE))
-BLOCK = st.recursive(
-    st.one_of(element("p", PHRASE), element("h1", PHRASE), TEXT),
-    lambda inner: st.one_of(
-        element("div", st.lists(moving(inner), max_size=3).map("".join)),
-        element("table", st.lists(ROW, max_size=2).map(lambda rows: f"<tbody>{''.join(rows)}</tbody>")),
-        element("ul", st.lists(element("li", inner), max_size=2).map("".join)),
-    ),
-    max_leaves=8,
-)
-COMPOUND = st.sampled_from(
-    ["p", "div", ".a", ".b", "p.a", "div.a", "b", "td", "li", "#i", "[title]", "i.b", "tr.a"]
-)
-SELECTOR = st.builds(
-    lambda first, rest: first + "".join(combinator + compound for combinator, compound in rest),
-    COMPOUND,
-    st.lists(st.tuples(st.sampled_from([" ", " > ", " ", " > ", " ", " + "]), COMPOUND), max_size=2),
-)
-RULE = st.builds(
-    lambda selector, declaration: f"{selector} {{ {declaration} }}",
-    SELECTOR,
-    st.sampled_from(
-        [
-            "color: red",
-            "color: blue !important",
-            "margin: 0; padding: 1px 2px",
-            "font: bold 12px 'A B', serif",
-        ]
-    ),
-)
-CONTEXTS: list[dict[str, Any]] = [
-    {"x": "A & <b>\"'", "n": 0, "k": "i", "items": []},
-    {"x": "Zoë-->", "n": 1, "k": "j", "items": [1, 2]},
-]
-
-
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
-@given(st.lists(moving(BLOCK), max_size=3).map("".join), st.lists(RULE, max_size=5).map(" ".join))
-def test_templates_that_nobody_wrote_come_out_as_premailer_would_have_them(body: str, css: str) -> None:
-    sources: TemplateSources = html_template(page(f"{body}<p>end</p>", css))
-    compiled, oracle = compile_template(sources), Oracle(sources)
-
-    for context in CONTEXTS:
-        assert dom(compiled.render(context).html) == dom(oracle.html(context)), compiled.why
