@@ -27,12 +27,18 @@ _LINK_ATTRIBUTES = frozenset(
 
 
 def guard(whole: Composition) -> None:
-    """Guard the links of a composed HTML template, in place.
+    """Guard the links of a composed HTML template, in place; those that macros and blocks collect, too.
 
     Raises:
-        TemplateForbiddenError: A hole stands in an attribute value without quotes.
+        TemplateForbiddenError: A hole stands in an attribute value without quotes, or a link begins with a block whose
+            output cannot be guarded.
     """
-    bones = skeleton.build(whole.tree)
+    _guard(whole, whole.tree)
+    whole.tree.set_environment(whole.environment)
+
+
+def _guard(whole: Composition, tree: nodes.Template) -> None:
+    bones = skeleton.build(tree)
     page = markup.lex(bones.text())
     for hole in bones.holes:
         place = page.place(hole.offset)
@@ -42,8 +48,14 @@ def guard(whole: Composition) -> None:
                 hint=f'write {place.attribute}="{{{{ ... }}}}"',
             )
         if place.kind is Kind.VALUE and place.attribute in _LINK_ATTRIBUTES and _begins_value(page, hole):
+            if not isinstance(hole.expression, nodes.Expr):
+                raise TemplateForbiddenError(
+                    f"{whole.where(hole.output.lineno)}: {place.attribute}= begins with a block",
+                    hint="write the link as {{ ... }}, with the filter inside",
+                )
             _wrap(hole)
-    whole.tree.set_environment(whole.environment)
+    for capture in bones.captures:
+        _guard(whole, nodes.Template(capture.body, lineno=capture.lineno))  # type: ignore[attr-defined]  # all have one
 
 
 def _begins_value(page: Page, hole: Hole) -> bool:

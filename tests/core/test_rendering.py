@@ -471,3 +471,31 @@ def test_a_template_is_composed_of_its_layout_and_parts(template: str, expected:
 
 def test_the_limits_are_those_of_the_documentation() -> None:
     assert (rendering.MAX_OUTPUT, rendering.MAX_CONTEXT, rendering.MAX_CONTEXT_DEPTH) == (500_000, 256_000, 8)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("{% macro m(u) %}<a href='{{ u }}'>x</a>{% endmacro %}{{ m(u) }}", id="a macro"),
+        pytest.param("{% set x %}<a href='{{ u }}'>x</a>{% endset %}{{ x }}", id="a collected text"),
+        pytest.param("{% filter trim %}<a href='{{ u }}'>x</a>{% endfilter %}", id="a filtered block"),
+        pytest.param(
+            "{% macro m() %}<i>{{ caller() }}</i>{% endmacro %}{% call m() %}<a href='{{ u }}'>x</a>{% endcall %}",
+            id="a call block",
+        ),
+        pytest.param(
+            "{% macro m(u) %}{% set x %}<a href='{{ u }}'>x</a>{% endset %}{{ x }}{% endmacro %}{{ m(u) }}",
+            id="both",
+        ),
+    ],
+)
+def test_a_link_is_guarded_wherever_it_is_collected(body: str) -> None:
+    """T09"""
+    assert "javascript" not in shown(body, u="javascript:alert(1)")
+    assert "https://acme.example" in shown(body, u="https://acme.example")
+
+
+def test_a_link_that_begins_with_a_block_is_refused() -> None:
+    """T09"""
+    with pytest.raises(TemplateForbiddenError, match="href= begins with a block"):
+        shown("<a href='{% filter lower %}{{ u }}{% endfilter %}'>x</a>", u="JavaScript:alert(1)")
