@@ -14,7 +14,7 @@ from benchmarks.prefect_share import timeline
 
 def measured(project: Path, name: str, size: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks", name, "--size", str(size)]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=400)
     line, *table = done.stdout.splitlines()
     document = json.loads(line)
     assert table == [
