@@ -38,6 +38,7 @@ def main() -> int:
         event_loss=words.event_loss,
     )
     # Whoever gives up on us (`timeout`, a CI) gets the same tidy end as Ctrl-C: no process and no folder stays behind.
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs do not hear it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     report = torment(options)
     print(as_line(report) if words.json else as_text(report))
