@@ -105,7 +105,7 @@ def test_silence_proves_nothing_where_events_are_lost(loss: str, api: str) -> No
 
 
 @pytest.mark.xdist_group("crash")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT])
 def test_a_run_that_is_given_up_leaves_no_process_and_no_file(number: signal.Signals) -> None:
     # A folder of its own, short enough for the socket of the database below it.
     with tempfile.TemporaryDirectory(prefix="given-up-") as name:
