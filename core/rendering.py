@@ -20,7 +20,6 @@ Standards:
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,7 +33,8 @@ from jinja2.exceptions import TemplateSyntaxError as JinjaSyntaxError
 
 from core import headers, inlining, links, styling, vetting
 from core.composition import Composition, compose
-from core.dialect import METER, MailContext, MailEnvironment, Meter, path_of
+from core.contexts import check_context
+from core.dialect import METER, MailContext, MailEnvironment, Meter
 from core.errors import (
     TemplateError,
     TemplateForbiddenError,
@@ -48,15 +48,10 @@ from core.movement import Unknown
 
 MAX_OUTPUT = 500_000
 MAX_INLINED = 1_000_000
-MAX_CONTEXT = 256_000
-MAX_CONTEXT_DEPTH = 8
 
 _HTML = MailEnvironment(html=True)
 _TEXT = MailEnvironment(html=False)
 _GLOBALS = _HTML.globals
-_TEXT_ONLY, _PLAIN = frozenset({str}), frozenset({int, float, bool, type(None)})
-# XML 1.0 and every HTML parser stumble over these; lone surrogates are no characters at all.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,71 +213,6 @@ def compile_template(sources: TemplateSources) -> CompiledTemplate:
     frames = html_frame, carve(wholes["text"].tree)
     parts = {part: _code(whole) for part, whole in wholes.items()}
     return CompiledTemplate(parts, frames, verdict, fields, sources)
-
-
-def context_for(
-    *,
-    contact: Mapping[str, Any],
-    tenant: Mapping[str, Any],
-    campaign: Mapping[str, Any],
-    unsubscribe_url: str,
-) -> dict[str, Any]:
-    """Return the context of one message.
-
-    Args:
-        contact: The contact's attributes and `email`.
-        tenant: `name`, `postal_address`, `from_address`, `reply_to`, `website`.
-        campaign: `name`, and `subject` if it has one of its own.
-        unsubscribe_url: The contact's own link, opaque.
-    """
-    return {
-        "contact": dict(contact),
-        "tenant": dict(tenant),
-        "campaign": dict(campaign),
-        "unsubscribe_url": unsubscribe_url,
-    }
-
-
-def check_context(context: Mapping[str, object]) -> None:
-    """Refuse data that is not plain JSON, or too much of it.
-
-    Raises:
-        TemplateError: A value of another type, or a text with control characters.
-        TemplateLimitError: More than 256,000 characters, or nested more than eight deep.
-    """
-    size, level = 0, list[Any](context.values())
-    for _ in range(MAX_CONTEXT_DEPTH):
-        if not level or size > MAX_CONTEXT:
-            break
-        below: list[Any] = []
-        for value in level:
-            kind = type(value)
-            if kind is str:
-                size += len(value)
-                if not value.isprintable() and _UNPRINTABLE.search(value):
-                    raise _complaint(value, context, "has control characters", "data_control")
-                continue
-            size += 8
-            if kind is dict:
-                if not _TEXT_ONLY.issuperset(map(type, value)):
-                    raise _complaint(value, context, "has a key that is no text", "data_type")
-                below += value.values()
-            elif kind is list:
-                below += value
-            elif kind not in _PLAIN:
-                raise _complaint(value, context, f"is a {kind.__name__}", "data_type")
-        level = below
-    if level or size > MAX_CONTEXT:
-        raise TemplateLimitError("the data of one message is too large", hint="keep lists per contact short")
-
-
-def _complaint(value: object, context: Mapping[str, object], complaint: str, code: str) -> TemplateError:
-    """Return the error that names a value; only now is it worth to ask where it stands."""
-    return TemplateError(
-        f"{path_of(value, context)} {complaint}",
-        hint="give plain JSON, without control characters",
-        code=code,
-    )
 
 
 def _html(sources: TemplateSources) -> Composition:

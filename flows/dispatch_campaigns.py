@@ -11,7 +11,7 @@ from prefect.states import Completed
 
 from flows import runs
 from flows.steps import RETRIED
-from tasks import campaigns
+from tasks import dispatching
 from tasks.log import run_logger
 from tasks.resources import resources
 
@@ -32,23 +32,25 @@ def dispatch_campaigns() -> State[None]:
 def heed_people() -> None:
     """Pause the campaigns whose runs a person has stopped: whoever presses Cancel wants the sending to stop."""
     for stopped in runs.stopped_by_people():
-        if campaigns.heed(resources(), stopped.campaign_id, flow_run=stopped.flow_run, reason=stopped.reason):
+        if dispatching.heed(
+            resources(), stopped.campaign_id, flow_run=stopped.flow_run, reason=stopped.reason
+        ):
             run_logger().warning("Campaign %d is paused: %s", stopped.campaign_id, stopped.reason)
 
 
 @task(name="Relieve dead runs", **RETRIED)
 def relieve_the_dead() -> None:
     """End the leases of runs that Prefect calls ended."""
-    dead = runs.ended(campaigns.runs_at_work(resources()))
+    dead = runs.ended(dispatching.runs_at_work(resources()))
     if dead:
-        freed = campaigns.relieve(resources(), dead)
+        freed = dispatching.relieve(resources(), dead)
         run_logger().warning("%d leases of %d dead runs ended", freed, len(dead))
 
 
 @task(name="Find the campaigns that are ready", **RETRIED)
 def find_ready() -> list[tuple[str, int]]:
     """Settle what dead workers left behind, then return the slug and id of each campaign that should go on."""
-    ready = campaigns.ready(resources())
+    ready = dispatching.ready(resources())
     run_logger().info("%d campaigns are ready", len(ready))
     return ready
 

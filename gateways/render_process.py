@@ -9,26 +9,17 @@ See:
 """
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
-import time
-import weakref
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
-import orjson
-import psutil
-
-from core.errors import ConfigurationError, TemplateForbiddenError, TemplateLimitError
-from core.rendering import Content, TemplateSources, check_context, content_of
+from core.contexts import check_context
+from core.errors import TemplateForbiddenError, TemplateLimitError
+from core.rendering import Content, TemplateSources, content_of
 from gateways import render_answers
+from gateways.render_pipe import LOOK, Child, DeadError, LateError
 from gateways.settings import PROJECT
 
 
@@ -38,22 +29,11 @@ sys.path.insert(0, {str(PROJECT)!r})
 from gateways.render_child import main
 main()
 """
-START_SECONDS: Final = 30.0
-_LOOK: Final = 0.25  # how often we look at a child that is late, in seconds
 _PATIENT_TIMES: Final = 3
 _DEATHS: Final = 2
 _TRIES: Final = 5
-_STARVED: Final = 5  # times the limit that a child may take when it was not given the processor
 # A child asks the kernel to be killed when the thread dies that started it, so that thread must last.
 _nursery = ThreadPoolExecutor(1, thread_name_prefix="render-nursery")
-
-
-class DeadError(Exception):
-    """The child is gone, and its answer with it."""
-
-
-class _LateError(Exception):
-    """The child had the time that it may have."""
 
 
 class Renderer:
@@ -72,7 +52,7 @@ class Renderer:
         self.compile_seconds = compile_seconds
         self._bootstrap = bootstrap
         self._lock = threading.RLock()
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._owner: object = None
         self._is_slow = False
         self.kills = 0  # children that a request has cost, until now
@@ -131,7 +111,7 @@ class Renderer:
             except DeadError:
                 self.close()
                 raise
-            except _LateError as error:
+            except LateError as error:
                 self.close()
                 self.kills, self._is_slow = self.kills + 1, True
                 raise TemplateLimitError(
@@ -154,12 +134,12 @@ class Renderer:
             self.close()
             raise TemplateForbiddenError("the template changed the process that renders it") from error
 
-    def _running(self, owner: object) -> "_Child":
+    def _running(self, owner: object) -> "Child":
         """Return a living child in which nobody else's template has run."""
         if self._child and (owner != self._owner or not self._child.is_alive):
             self.close()
         if self._child is None:
-            self._child = _nursery.submit(_Child, self._bootstrap).result()
+            self._child = _nursery.submit(Child, self._bootstrap).result()
             self._owner = owner
             if self._is_slow:
                 self._child.turn_down()
@@ -223,7 +203,7 @@ class RemoteTemplate:
     def _patience(self) -> float:
         """What a message may take: less after some in a row had to be stopped, or a claim would outlive its lease."""
         usual = self._renderer.render_seconds
-        return usual if self._stopped < _PATIENT_TIMES else min(_LOOK, usual)
+        return usual if self._stopped < _PATIENT_TIMES else min(LOOK, usual)
 
     def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Return the child's answer. What it dies of once may have been anything; twice, it was this request."""
@@ -240,118 +220,3 @@ class RemoteTemplate:
                     return answer
                 self.open()  # a new child, or one that has compiled many others since
         raise TemplateForbiddenError("the template changed the process that renders it")
-
-
-class _Child:
-    """One child process and the socket to it."""
-
-    def __init__(self, bootstrap: str) -> None:
-        ours, theirs = socket.socketpair()
-        folder = tempfile.mkdtemp(prefix="posthouse-render-")
-        try:
-            with theirs:
-                self._process = subprocess.Popen(  # noqa: S603  # our own interpreter, our own words
-                    [sys.executable, "-I", "-B", "-X", "utf8", "-c", bootstrap, str(os.getpid())],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    cwd=folder,
-                    env={},
-                    process_group=0,  # Ctrl-C is for us to hear
-                )
-            self._socket, self._buffer = ours, bytearray()
-            self._close = weakref.finalize(self, _end, self._process, ours)
-            self.walls = self._hello()
-        finally:
-            # From inside it can still be named, but nothing can be made in it any more.
-            Path(folder).rmdir()
-
-    def _hello(self) -> Mapping[str, bool]:
-        try:
-            walls = self._receive(START_SECONDS)["walls"]
-            return {str(name): stands is True for name, stands in walls.items()}
-        except (DeadError, _LateError, LookupError, TypeError, ValueError, AttributeError) as error:
-            self.close()
-            raise ConfigurationError(
-                "the process that renders templates does not start",
-                hint="python -c 'import gateways.render_child' in the checkout says why",
-            ) from error
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        self._close()
-
-    def turn_down(self) -> None:
-        """Let everybody else have the processor first."""
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self.pid, 19)
-
-    def ask(self, frame: bytes, seconds: float) -> dict[str, Any]:
-        try:
-            self._socket.settimeout(seconds)
-            self._socket.sendall(len(frame).to_bytes(4, "big") + frame)
-        except TimeoutError as error:
-            raise _LateError from error
-        except OSError as error:
-            raise DeadError from error
-        return self._receive(seconds)
-
-    def _receive(self, seconds: float) -> dict[str, Any]:
-        """Return the next answer, if it comes in time: of the processor, or, should it be given none, of the clock."""
-        started, busy_at_first = time.monotonic(), None
-        self._socket.settimeout(_LOOK)
-        while True:
-            with suppress(TimeoutError):
-                return self._next_frame()
-            waited, busy = time.monotonic() - started, self._cpu_seconds()
-            busy_at_first = busy if busy_at_first is None else busy_at_first
-            spent = busy - busy_at_first
-            if waited >= seconds and (spent >= (seconds - _LOOK) / 2 or waited >= _STARVED * seconds):
-                raise _LateError
-            if spent > seconds / 4:
-                self.turn_down()
-
-    def _cpu_seconds(self) -> float:
-        try:
-            times = psutil.Process(self.pid).cpu_times()
-        except psutil.Error as error:
-            raise DeadError from error
-        return float(times.user + times.system)
-
-    def _next_frame(self) -> dict[str, Any]:
-        self._fill_buffer(4)
-        size = int.from_bytes(self._buffer[:4], "big")
-        if size > render_answers.MAX_FRAME:
-            raise ValueError
-        self._fill_buffer(4 + size)
-        body = bytes(self._buffer[4 : 4 + size])
-        del self._buffer[: 4 + size]
-        answer = orjson.loads(body)
-        if self._buffer or not isinstance(answer, dict):
-            raise ValueError
-        return answer
-
-    def _fill_buffer(self, size: int) -> None:
-        while len(self._buffer) < size:
-            try:
-                part = self._socket.recv(262_144)
-            except TimeoutError:
-                raise
-            except OSError as error:
-                raise DeadError from error
-            if not part:
-                raise DeadError
-            self._buffer += part
-
-
-def _end(process: "subprocess.Popen[bytes]", ours: socket.socket) -> None:
-    ours.close()
-    process.kill()
-    process.wait()

@@ -1,4 +1,4 @@
-"""The ledger: claim, begin, record, reap. Every statement is a compare-and-set on state, claim or attempt.
+"""The ledger: claim, begin, record. Every statement is a compare-and-set on state, claim or attempt.
 
 A batch names the tenant of each of its rows, and is `MATERIALIZED`, so that its rows are found by primary key. With the
 tenant as a constant the planner may read all of the tenant's deliveries for each window, as long as statistics do not
@@ -8,7 +8,8 @@ All times are the database's: leases of a worker with a wrong clock end when eve
 always taken in order of id, so that two transactions never wait for each other in a circle.
 
 See:
-    core/deliveries.py for the states and moves; docs/sending.md for what a crash at each beat leaves behind.
+    core/deliveries.py for the states and moves; store/leases.py and store/doubt.py for what becomes of a dead worker's
+    deliveries; docs/sending.md for what a crash at each beat leaves behind.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -281,82 +282,6 @@ def _settle_attempts(session: Session, tenant_id: int, outcomes: Sequence[Outcom
         codes=[outcome.code for outcome in outcomes],
         statuses=[outcome.http_status for outcome in outcomes],
         request_ids=[outcome.request_id for outcome in outcomes],
-    )
-
-
-def reap(session: Session, *, tenant_id: int) -> tuple[int, int]:
-    """End the leases that are over: claims become pending, calls become doubt. Anyone may do it at any time.
-
-    Who waits in a cancelled campaign is skipped: a call that was in flight when it was cancelled may turn out unsent.
-
-    Returns:
-        How many claims were freed, and how many calls are now in doubt.
-    """
-    reaped = one(
-        session,
-        """WITH over AS (
-               SELECT id, state FROM delivery
-               WHERE tenant_id = :tenant_id AND state IN ('claimed', 'submitting')
-                 AND lease_until < clock_timestamp()
-               ORDER BY id FOR UPDATE SKIP LOCKED
-           ), moved AS (
-               UPDATE delivery d SET claim_token = NULL,
-                   state = CASE over.state WHEN 'claimed' THEN 'pending' ELSE 'in_doubt' END,
-                   lease_until = CASE over.state WHEN 'claimed' THEN NULL ELSE d.lease_until END,
-                   outcome_code = CASE over.state WHEN 'submitting' THEN 'lease_over' ELSE d.outcome_code END
-               FROM over WHERE d.tenant_id = :tenant_id AND d.id = over.id RETURNING over.state
-           )
-           SELECT count(*) FILTER (WHERE state = 'claimed') AS freed,
-                  count(*) FILTER (WHERE state = 'submitting') AS doubtful FROM moved""",
-        tenant_id=tenant_id,
-    )
-    assert reaped is not None
-    _skip_cancelled(session, tenant_id)
-    return reaped["freed"], reaped["doubtful"]
-
-
-def _skip_cancelled(session: Session, tenant_id: int) -> None:
-    run(
-        session,
-        """UPDATE delivery d SET state = 'skipped', skip_reason = 'cancelled', resolved_by = 'operator',
-               resolved_at = clock_timestamp()
-           FROM campaign c
-           WHERE c.tenant_id = :tenant_id AND c.state = :cancelled
-             AND d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.state = 'pending'""",
-        tenant_id=tenant_id,
-        cancelled=CampaignState.CANCELLED,
-    )
-
-
-def send_again(session: Session, *, tenant_id: int, after: timedelta) -> int:
-    """Let doubt wait for another call, in the campaigns whose policy is `at_least_once`; return how many deliveries.
-
-    Args:
-        session: The caller's transaction.
-        tenant_id: Whose campaigns.
-        after: The guard: an older request can no longer be accepted, because its signature has expired.
-    """
-    return count(
-        session,
-        """UPDATE delivery d SET state = 'pending', lease_until = NULL, not_before = NULL
-           FROM campaign c
-           WHERE d.tenant_id = :tenant_id AND d.state = 'in_doubt' AND d.submitted_at < clock_timestamp() - :after
-             AND c.tenant_id = d.tenant_id AND c.id = d.campaign_id AND c.policy = 'at_least_once'
-             AND c.state = 'sending'""",
-        tenant_id=tenant_id,
-        after=after,
-    )
-
-
-def give_up(session: Session, *, tenant_id: int, after: timedelta) -> int:
-    """End doubt that no evidence settled in time as `unconfirmed`; return how many deliveries."""
-    return count(
-        session,
-        """UPDATE delivery SET state = 'unconfirmed', lease_until = NULL, resolved_by = 'policy',
-               resolved_at = clock_timestamp()
-           WHERE tenant_id = :tenant_id AND state = 'in_doubt' AND submitted_at < clock_timestamp() - :after""",
-        tenant_id=tenant_id,
-        after=after,
     )
 
 

@@ -1,4 +1,4 @@
-"""Doubt: the deliveries whose calls may or may not have been accepted, and what is known around them."""
+"""Doubt: the deliveries whose calls may or may not have been accepted, what is known around them, and how it ends by policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,4 +80,36 @@ def refute(session: Session, *, tenant_id: int, doubts: Sequence[Doubt]) -> int:
         tenant_id=tenant_id,
         ids=[doubt.delivery_id for doubt in doubts],
         attempts=[doubt.attempt_id for doubt in doubts],
+    )
+
+
+def send_again(session: Session, *, tenant_id: int, after: timedelta) -> int:
+    """Let doubt wait for another call, in the campaigns whose policy is `at_least_once`; return how many deliveries.
+
+    Args:
+        session: The caller's transaction.
+        tenant_id: Whose campaigns.
+        after: The guard: an older request can no longer be accepted, because its signature has expired.
+    """
+    return count(
+        session,
+        """UPDATE delivery d SET state = 'pending', lease_until = NULL, not_before = NULL
+           FROM campaign c
+           WHERE d.tenant_id = :tenant_id AND d.state = 'in_doubt' AND d.submitted_at < clock_timestamp() - :after
+             AND c.tenant_id = d.tenant_id AND c.id = d.campaign_id AND c.policy = 'at_least_once'
+             AND c.state = 'sending'""",
+        tenant_id=tenant_id,
+        after=after,
+    )
+
+
+def give_up(session: Session, *, tenant_id: int, after: timedelta) -> int:
+    """End doubt that no evidence settled in time as `unconfirmed`; return how many deliveries."""
+    return count(
+        session,
+        """UPDATE delivery SET state = 'unconfirmed', lease_until = NULL, resolved_by = 'policy',
+               resolved_at = clock_timestamp()
+           WHERE tenant_id = :tenant_id AND state = 'in_doubt' AND submitted_at < clock_timestamp() - :after""",
+        tenant_id=tenant_id,
+        after=after,
     )

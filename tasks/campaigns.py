@@ -1,6 +1,5 @@
 """Campaigns: create, start, plan, pause, resume, cancel, settle, conclude."""
 
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,8 +11,8 @@ from core.errors import ConfigurationError, ConflictError, InputError, Preflight
 from core.forecast import Forecast
 from core.runs import Ending, Tally
 from models import Campaign
-from store import audiences, campaigns, control, deliveries, leases, planning, sending_domains, tenants
-from tasks import evidence, preflight, quarantine
+from store import audiences, campaigns, control, doubt, leases, planning, sending_domains, tenants
+from tasks import evidence, preflight
 from tasks.preflight import Preflight
 from tasks.resources import Resources
 from tasks.templates import sources_for
@@ -213,13 +212,13 @@ def settle(resources: Resources, *, tenant_id: int, queues_are_clear: bool = Fal
     """
     settings = resources.settings
     with resources.database.begin() as session:
-        freed, doubtful = deliveries.reap(session, tenant_id=tenant_id)
+        freed, doubtful = leases.reap(session, tenant_id=tenant_id)
         guard = timedelta(seconds=settings.doubt_guard_seconds)
-        again = deliveries.send_again(session, tenant_id=tenant_id, after=guard)
+        again = doubt.send_again(session, tenant_id=tenant_id, after=guard)
     again += evidence.send_again(resources, tenant_id=tenant_id, queues_are_clear=queues_are_clear)
     with resources.database.begin() as session:
         window = timedelta(seconds=settings.doubt_window_seconds)
-        unconfirmed = deliveries.give_up(session, tenant_id=tenant_id, after=window)
+        unconfirmed = doubt.give_up(session, tenant_id=tenant_id, after=window)
         done = sum(
             campaigns.finish(session, tenant_id=tenant_id, campaign_id=campaign_id)
             for campaign_id in campaigns.open_ones(session, tenant_id=tenant_id)
@@ -279,62 +278,6 @@ def event_counts(resources: Resources, campaign_id: int) -> dict[str, int]:
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         return campaigns.event_counts(session, tenant_id=tenant_id, campaign_id=campaign_id)
-
-
-def runs_at_work(resources: Resources) -> set[str]:
-    """Return the flow runs that hold a live lease on somebody's deliveries."""
-    with resources.database.begin() as session:
-        everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
-        return {run for tenant_id in everyone for run in leases.runs_at_work(session, tenant_id=tenant_id)}
-
-
-def relieve(resources: Resources, dead_runs: Collection[str]) -> int:
-    """End the leases of runs that are known to be dead; return how many. `settle` then frees what they held."""
-    with resources.database.begin() as session:
-        everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
-        return sum(leases.end(session, tenant_id=tenant_id, dead_runs=dead_runs) for tenant_id in everyone)
-
-
-def heed(resources: Resources, campaign_id: int, *, flow_run: str, reason: str) -> bool:
-    """Pause a campaign whose run a person has stopped in Prefect; once for each run, so that a resume holds.
-
-    Returns:
-        Whether it was paused now: one that is not being sent, and a run that was heeded before, change nothing.
-    """
-    with resources.database.begin() as session:
-        tenant_id = campaigns.tenant_of(session, campaign_id)
-        state = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id).state
-        if state not in Action.PAUSE.starts_from or control.was_heeded(
-            session, tenant_id=tenant_id, flow_run=flow_run
-        ):
-            return False
-        control.act(
-            session,
-            tenant_id=tenant_id,
-            campaign_id=campaign_id,
-            action=Action.PAUSE,
-            reason=reason,
-            actor="prefect",
-            detail={"flow_run": flow_run},
-        )
-    return True
-
-
-def ready(resources: Resources) -> list[tuple[str, int]]:
-    """Settle what dead workers left behind; return the tenant's slug and id of each campaign that should go on.
-
-    Raises:
-        LedgerBehindError: The ledger may lack calls that were made, so that none should.
-    """
-    with resources.database.begin() as session:
-        everyone = [(tenant.id, tenant.slug) for tenant in tenants.everyone(session) if tenant.id is not None]
-    found = []
-    for tenant_id, slug in everyone:
-        settle(resources, tenant_id=tenant_id)
-        with resources.database.begin() as session:
-            found += [(slug, row["id"]) for row in campaigns.ready(session, tenant_id=tenant_id)]
-    quarantine.watch(resources)
-    return found
 
 
 def outlook(resources: Resources, campaign_id: int) -> Forecast:

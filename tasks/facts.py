@@ -12,8 +12,9 @@ from typing import Final
 
 from core import events
 from core.events import Event
-from store import facts, inbox
-from store.facts import Located, TenantIdentity, Unknown
+from store import correlation, facts, inbox
+from store.correlation import TenantIdentity, Unknown
+from store.facts import Located
 from store.inbox import Transaction, Waiting
 from store.session import TRANSIENT, Database
 from tasks import quarantine
@@ -123,7 +124,7 @@ def _apply_to(
 def _places(session: Transaction, told: Mapping[int, Event]) -> _Places:
     """Find the delivery of each event: by the tags of our attempt first, by the SES message id second."""
     places = _Places()
-    tenants = facts.tenants(session, {event.tags.tenant for event in told.values()} - {""})
+    tenants = correlation.tenants(session, {event.tags.tenant for event in told.values()} - {""})
     attempts = _attempts(session, tenants, told.values())
     untold: dict[int, Event] = {}
     for n, event in told.items():
@@ -147,7 +148,7 @@ def _attempts(
     found: dict[tuple[str, str], int] = {}
     for slug, tenant in tenants.items():
         wanted = {event.tags.attempt for event in told if event.tags.tenant == slug}
-        known = facts.of_attempts(session, tenant_id=tenant.id, attempts=wanted)
+        known = correlation.of_attempts(session, tenant_id=tenant.id, attempts=wanted)
         found |= {(slug, attempt): delivery for attempt, delivery in known.items()}
     return found
 
@@ -164,8 +165,10 @@ def _contradiction(event: Event, tenant: TenantIdentity, delivery_id: int | None
 def _place_by_message(
     session: Transaction, places: _Places, tenants: Mapping[str, TenantIdentity], untold: Mapping[int, Event]
 ) -> None:
-    owners = facts.owners_of_attempts(session, {event.tags.attempt for event in untold.values()} - {""})
-    messages = facts.of_ses_messages(session, {event.ses_message_id for event in untold.values()} - {""})
+    owners = correlation.owners_of_attempts(session, {event.tags.attempt for event in untold.values()} - {""})
+    messages = correlation.of_ses_messages(
+        session, {event.ses_message_id for event in untold.values()} - {""}
+    )
     lost: dict[int, dict[int, Event]] = defaultdict(dict)
     for n, event in untold.items():
         tenant = tenants.get(event.tags.tenant)
@@ -195,7 +198,7 @@ def _place_lost(session: Transaction, places: _Places, tenant_id: int, told: Map
     No event can name a call that was never committed, except after a commit was lost: then there may be others, of which
     no event has come yet.
     """
-    learnt = facts.learn_attempts(session, tenant_id=tenant_id, unknown=list(_unknown(told.values())))
+    learnt = correlation.learn_attempts(session, tenant_id=tenant_id, unknown=list(_unknown(told.values())))
     for n, event in told.items():
         if event.tags.attempt in learnt:
             places.deliveries[tenant_id][n] = learnt[event.tags.attempt]

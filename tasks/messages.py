@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import headers, unsubscribe
+from core.contexts import context_for
 from core.message import Message
-from core.rendering import context_for
 from core.unsubscribe import Claim, Purpose
 from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant

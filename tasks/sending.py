@@ -23,16 +23,16 @@ from itertools import islice
 from typing import Final
 
 from core import outcomes, pacing
-from core.campaigns import CampaignState
 from core.deliveries import Move
 from core.errors import InputError, SendingError, TemplateError
 from core.message import Message, tags_for
 from core.runs import Ending, Tally
-from store import accounts, campaigns, deliveries, sending_domains
+from store import accounts, deliveries, sending_domains
 from store.deliveries import Attempt, Claimed, Outcome
 from store.session import Session
 from tasks.calls import Answer, Call, call_out
 from tasks.messages import Job, load_job, message_for
+from tasks.reactions import react
 from tasks.resources import Resources
 
 
@@ -302,45 +302,13 @@ class Sender:
         tally.accepted += len(accepted)
         tally.failed += sum(result.move is Move.REFUSED for result in results)
         tally.in_doubt += sum(result.move is Move.LOST for result in results)
-        self._react([error for _, error in refused], accepted=len(accepted), is_probe=window.is_probe)
-
-    def _react(self, errors: Sequence[SendingError], *, accepted: int, is_probe: bool) -> None:
-        """Slow the account down, let it rest, or pause the campaign, as the errors of a window say."""
-        memory = self._memory
-        memory.note(errors, accepted)
-        reaction = outcomes.reaction(
-            errors,
-            accepted=accepted,
-            memory=memory,
-            is_probe=is_probe,
-            ambiguity_pause=self._settings.ambiguity_pause_seconds,
-        )
-        memory.note_reaction(reaction, accepted)
-        if reaction == outcomes.Reaction() and not (is_probe and accepted):
-            return
-        with self._database.begin() as session:
-            if is_probe and accepted:
-                accounts.unblock(session, region=self._ses.region, reason=pacing.AMBIGUITY)
-            if reaction.slow_down:
-                accounts.slow_down(session, region=self._ses.region)
-            if reaction.block_seconds:
-                accounts.block(
-                    session,
-                    region=self._ses.region,
-                    seconds=reaction.block_seconds,
-                    reason=reaction.block_reason,
-                )
-            if reaction.pause_campaign:
-                self._pause(session, reaction.pause_campaign)
-
-    def _pause(self, session: Session, reason: str) -> None:
-        campaigns.move(
-            session,
-            tenant_id=self._job.tenant_id,
-            campaign_id=self._job.campaign_id,
-            to=CampaignState.PAUSED,
-            since=[CampaignState.SENDING],
-            reason=reason,
+        react(
+            self._resources,
+            self._job,
+            self._memory,
+            [error for _, error in refused],
+            accepted=len(accepted),
+            is_probe=window.is_probe,
         )
 
 

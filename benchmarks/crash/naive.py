@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from benchmarks.crash.plan import CLAIM_SIZE, READ_TIMEOUT_SECONDS, Plan
 from benchmarks.crash.worker import is_wanted, lost_database
 from core.deliveries import State
-from store import deliveries
+from store import deliveries, leases
 from store.deliveries import Claimed
 from store.session import run
 from tasks.messages import Job, load_job, message_for
@@ -45,7 +45,7 @@ def keep_naively(plan: Plan) -> None:
     resources = Resources(plan.settings)
     while is_wanted():
         with lost_database(), resources.database.begin() as session:
-            deliveries.reap(session, tenant_id=plan.tenant_id)
+            leases.reap(session, tenant_id=plan.tenant_id)
         time.sleep(0.1)
 
 

@@ -14,7 +14,7 @@ from core.deliveries import Move
 from core.events import parse
 from core.hygiene import HygienePolicy
 from core.suppression import Reason
-from store import campaigns, deliveries, facts, hygiene, planning
+from store import campaigns, correlation, deliveries, facts, hygiene, planning
 from store.deliveries import Attempt, Outcome
 from store.facts import Located
 from store.session import Database, Session, one, run
@@ -118,9 +118,9 @@ def test_finding_the_attempts_of_events_reads_those_alone(
             tenant_id=scene.tenant_id,
         )
     with reading_at_most(database, WINDOW, "delivery_attempt") as session:
-        assert facts.of_attempts(session, tenant_id=scene.tenant_id, attempts=wanted) == wanted
+        assert correlation.of_attempts(session, tenant_id=scene.tenant_id, attempts=wanted) == wanted
     with reading_at_most(database, WINDOW, "delivery_attempt") as session:
-        assert facts.owners_of_attempts(session, wanted) == dict.fromkeys(wanted, scene.tenant_id)
+        assert correlation.owners_of_attempts(session, wanted) == dict.fromkeys(wanted, scene.tenant_id)
 
 
 @pytest.mark.parametrize("sample", ["send", "open", "complaint_abuse"])

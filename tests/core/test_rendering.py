@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from core import rendering
+from core import contexts, rendering
+from core.contexts import context_for
 from core.errors import (
     InputError,
     TemplateError,
@@ -14,7 +15,7 @@ from core.errors import (
     TemplateSyntaxError,
     TemplateUndefinedError,
 )
-from core.rendering import Content, TemplateSources, compile_template, context_for
+from core.rendering import Content, TemplateSources, compile_template
 
 
 def sources(html: str = "<p>x</p>", **parts: Any) -> TemplateSources:
@@ -470,7 +471,7 @@ def test_a_template_is_composed_of_its_layout_and_parts(template: str, expected:
 
 
 def test_the_limits_are_those_of_the_documentation() -> None:
-    assert (rendering.MAX_OUTPUT, rendering.MAX_CONTEXT, rendering.MAX_CONTEXT_DEPTH) == (500_000, 256_000, 8)
+    assert (rendering.MAX_OUTPUT, contexts.MAX_CONTEXT, contexts.MAX_CONTEXT_DEPTH) == (500_000, 256_000, 8)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from core.campaigns import CampaignState, Status
 from core.errors import ConflictError, NotFoundError
 from core.suppression import Reason
-from store import campaigns, deliveries
+from store import campaigns, doubt
 from store.session import run
 from tests.builders import (
     NEWSLETTER,
@@ -329,5 +329,5 @@ def test_a_persons_history_holds_deliveries_and_exclusions_of_every_spelling(ses
 def test_a_campaign_whose_doubt_is_settled_can_be_finished(session: Session, scene: Scene) -> None:
     end_all(session, scene, "in_doubt")
     run(session, "UPDATE delivery SET submitted_at = now() - interval '25 hours'")
-    deliveries.give_up(session, tenant_id=scene.tenant_id, after=timedelta(hours=24))
+    doubt.give_up(session, tenant_id=scene.tenant_id, after=timedelta(hours=24))
     assert campaigns.finish(session, **scene.campaign)

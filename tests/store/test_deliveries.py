@@ -13,7 +13,7 @@ from core.campaigns import CampaignState
 from core.deliveries import Move
 from core.suppression import Reason
 from core.tenants import TenantState
-from store import campaigns, deliveries, tenants
+from store import campaigns, deliveries, doubt, leases, tenants
 from store.deliveries import Attempt, Outcome
 from store.session import Database, one, rows, run
 from tests.builders import Scene, a_campaign, a_contact, a_scene, ledger, plan, states, suppress
@@ -491,19 +491,19 @@ def test_nothing_is_recorded_of_nothing(session: Session, scene: Scene) -> None:
 def test_the_reaper_frees_claims_and_puts_calls_in_doubt(session: Session, scene: Scene) -> None:
     attempt = begun(session, scene)
     claim(session, scene, limit=1)
-    assert deliveries.reap(session, tenant_id=scene.tenant_id) == (0, 0)
+    assert leases.reap(session, tenant_id=scene.tenant_id) == (0, 0)
     age(session, lease_until=LEASE + timedelta(seconds=1))
-    assert deliveries.reap(session, tenant_id=scene.tenant_id) == (1, 1)
+    assert leases.reap(session, tenant_id=scene.tenant_id) == (1, 1)
     assert states(session, scene) == {"in_doubt": 1, "pending": 2}
     assert row_of(session, attempt.delivery_id)["outcome_code"] == "lease_over"
-    assert deliveries.reap(session, tenant_id=scene.tenant_id) == (0, 0)
+    assert leases.reap(session, tenant_id=scene.tenant_id) == (0, 0)
 
 
 def test_an_expired_call_never_becomes_pending(session: Session, scene: Scene) -> None:
     """Mutant M1 of the model."""
     begun(session, scene)
     age(session, lease_until=timedelta(days=400), submitted_at=timedelta(days=400))
-    deliveries.reap(session, tenant_id=scene.tenant_id)
+    leases.reap(session, tenant_id=scene.tenant_id)
     assert states(session, scene) == {"in_doubt": 1, "pending": 2}
     assert len(claim(session, scene)) == 2
 
@@ -511,7 +511,7 @@ def test_an_expired_call_never_becomes_pending(session: Session, scene: Scene) -
 def test_the_reaper_of_one_tenant_leaves_the_others_alone(session: Session, scene: Scene) -> None:
     claim(session, scene)
     age(session, lease_until=timedelta(days=1))
-    assert deliveries.reap(session, tenant_id=a_scene(session).tenant_id) == (0, 0)
+    assert leases.reap(session, tenant_id=a_scene(session).tenant_id) == (0, 0)
 
 
 def test_doubt_is_given_up_only_after_its_time(session: Session, scene: Scene) -> None:
@@ -520,9 +520,9 @@ def test_doubt_is_given_up_only_after_its_time(session: Session, scene: Scene) -
     record(session, scene, Outcome(attempt, Move.LOST, "ReadTimeoutError"))
     day = timedelta(hours=24)
     age(session, submitted_at=day - timedelta(minutes=1))
-    assert deliveries.give_up(session, tenant_id=scene.tenant_id, after=day) == 0
+    assert doubt.give_up(session, tenant_id=scene.tenant_id, after=day) == 0
     age(session, submitted_at=timedelta(minutes=2))
-    assert deliveries.give_up(session, tenant_id=scene.tenant_id, after=day) == 1
+    assert doubt.give_up(session, tenant_id=scene.tenant_id, after=day) == 1
     row = row_of(session, attempt.delivery_id)
     assert (row["state"], row["resolved_by"], row["outcome_code"]) == (
         "unconfirmed",
@@ -550,7 +550,7 @@ def test_doubt_is_called_again_only_where_that_is_the_policy(
     run(session, "UPDATE campaign SET policy = :policy, state = :state", policy=policy, state=state)
     age(session, submitted_at=timedelta(minutes=minutes))
     guard = timedelta(minutes=20)
-    assert deliveries.send_again(session, tenant_id=scene.tenant_id, after=guard) == again
+    assert doubt.send_again(session, tenant_id=scene.tenant_id, after=guard) == again
     assert row_of(session, attempt.delivery_id)["state"] == ("pending" if again else "in_doubt")
 
 
@@ -558,7 +558,7 @@ def test_the_late_answer_of_the_old_call_stops_the_new_one(session: Session, sce
     attempt = begun(session, scene)
     record(session, scene, Outcome(attempt, Move.LOST, "ReadTimeoutError"))
     run(session, "UPDATE campaign SET policy = 'at_least_once'")
-    deliveries.send_again(session, tenant_id=scene.tenant_id, after=timedelta(0))
+    doubt.send_again(session, tenant_id=scene.tenant_id, after=timedelta(0))
     accept(session, scene, attempt)
     assert row_of(session, attempt.delivery_id)["state"] == "sent"
 
@@ -590,7 +590,7 @@ def test_a_call_that_turns_out_unsent_after_its_campaign_was_cancelled_does_not_
     deliveries.cancel_waiting(session, **scene.campaign)
     record(session, scene, Outcome(attempt, Move.NOT_SENT, "throttled"))
     assert states(session, scene) == {"pending": 1, "skipped": 2}
-    assert deliveries.reap(session, tenant_id=scene.tenant_id) == (0, 0)
+    assert leases.reap(session, tenant_id=scene.tenant_id) == (0, 0)
     row = row_of(session, attempt.delivery_id)
     assert (row["state"], row["skip_reason"], row["resolved_by"]) == ("skipped", "cancelled", "operator")
     assert states(session, other) == {"pending": 3}

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from core.events import Event, parse
 from core.facts import Fact
-from store import facts
+from store import correlation, facts
 from store.facts import Located
 from store.session import Database, one, run
 from tests.mailed import (
@@ -283,12 +283,14 @@ def test_attempts_and_messages_are_found(session: Session) -> None:
     mailed, other = a_delivery(session), a_delivery(session)
     run(session, "UPDATE delivery SET ses_message_id = 'm-1' WHERE id = :id", id=mailed.delivery_id)
     wanted = {mailed.attempt_id, other.attempt_id, "nobody's"}
-    assert facts.of_attempts(session, tenant_id=mailed.tenant_id, attempts=wanted) == {
+    assert correlation.of_attempts(session, tenant_id=mailed.tenant_id, attempts=wanted) == {
         mailed.attempt_id: mailed.delivery_id
     }
-    assert facts.owners_of_attempts(session, wanted) == {
+    assert correlation.owners_of_attempts(session, wanted) == {
         mailed.attempt_id: mailed.tenant_id,
         other.attempt_id: other.tenant_id,
     }
-    assert facts.of_ses_messages(session, {"m-1", "m-2"}) == {"m-1": (mailed.tenant_id, mailed.delivery_id)}
-    assert facts.of_ses_messages(session, set()) == {}
+    assert correlation.of_ses_messages(session, {"m-1", "m-2"}) == {
+        "m-1": (mailed.tenant_id, mailed.delivery_id)
+    }
+    assert correlation.of_ses_messages(session, set()) == {}

@@ -50,7 +50,7 @@ def test_a_dead_run_gives_back_its_claims_and_its_calls_become_doubt(session: Se
     assert len(begun) == 1
     claim(session, scene, "alive.abc", 1)
     assert leases.end(session, tenant_id=scene.tenant_id, dead_runs=["dead", "unknown"]) == 2
-    assert deliveries.reap(session, tenant_id=scene.tenant_id) == (1, 1)
+    assert leases.reap(session, tenant_id=scene.tenant_id) == (1, 1)
     assert states(session, scene) == {"in_doubt": 1, "pending": 2, "claimed": 1}
     assert at_work(session, scene) == {"alive"}
 

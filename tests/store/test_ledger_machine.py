@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
@@ -28,7 +29,7 @@ from core.deliveries import TRANSITIONS, Move, Policy, State
 from core.events import parse
 from core.suppression import Reason
 from core.tenants import TenantState
-from store import campaigns, deliveries, doubt, facts, sending_domains, tenants
+from store import campaigns, correlation, deliveries, doubt, facts, leases, sending_domains, tenants
 from store.deliveries import Attempt, Outcome
 from store.facts import Located
 from store.session import Database, Session, one, run
@@ -285,7 +286,7 @@ class Ledger(RuleBasedStateMachine):
 
     def _reap(self) -> None:
         with self.step() as session:
-            reaped = deliveries.reap(session, tenant_id=self.scene.tenant_id)
+            reaped = leases.reap(session, tenant_id=self.scene.tenant_id)
         self.compare(reaped, self.model.reap())
 
     def _refute(self) -> None:
@@ -308,13 +309,13 @@ class Ledger(RuleBasedStateMachine):
     def _send_again(self) -> None:
         with self.step() as session:
             key = {"tenant_id": self.scene.tenant_id}
-            again = deliveries.send_again(session, **key, after=timedelta(minutes=GUARD))
+            again = doubt.send_again(session, **key, after=timedelta(minutes=GUARD))
         self.compare(again, self.model.send_again())
 
     def _give_up(self) -> None:
         with self.step() as session:
             key = {"tenant_id": self.scene.tenant_id}
-            given_up = deliveries.give_up(session, **key, after=timedelta(minutes=WINDOW))
+            given_up = doubt.give_up(session, **key, after=timedelta(minutes=WINDOW))
         self.compare(given_up, self.model.give_up())
 
     @precondition(lambda self: self.ses.events)
@@ -331,7 +332,7 @@ class Ledger(RuleBasedStateMachine):
 
     def _apply(self, session: Session, attempt_id: str, kind: str) -> set[int]:
         key = {"tenant_id": self.scene.tenant_id}
-        delivery_id = facts.of_attempts(session, **key, attempts=[attempt_id])[attempt_id]
+        delivery_id = correlation.of_attempts(session, **key, attempts=[attempt_id])[attempt_id]
         scene = self.scene
         mailed = Mailed(
             scene.tenant_id,
@@ -619,26 +620,32 @@ def a_lost_claim_is_begun(session: Session, *, token: str, attempts: list[Attemp
 
 
 MISTAKES = [
-    pytest.param("reap", an_expired_call_waits_again, id="M1: an expired call is tried again"),
-    pytest.param("begin", a_lost_claim_is_begun, id="M7: a lost claim is begun"),
+    pytest.param(leases, "reap", an_expired_call_waits_again, id="M1: an expired call is tried again"),
+    pytest.param(deliveries, "begin", a_lost_claim_is_begun, id="M7: a lost claim is begun"),
 ]
 
 
-def make(monkeypatch: pytest.MonkeyPatch, name: str, mistake: Callable[..., None]) -> None:
-    right = getattr(deliveries, name)
+def make(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, mistake: Callable[..., None]
+) -> None:
+    right = getattr(module, name)
 
     def wrong(session: Session, **arguments: Any) -> Any:
         mistake(session, **arguments)
         return right(session, **arguments)
 
-    monkeypatch.setattr(deliveries, name, wrong)
+    monkeypatch.setattr(module, name, wrong)
 
 
-@pytest.mark.parametrize(("name", "mistake"), MISTAKES)
+@pytest.mark.parametrize(("module", "name", "mistake"), MISTAKES)
 def test_the_model_finds_every_mistake(
-    database: Database, monkeypatch: pytest.MonkeyPatch, name: str, mistake: Callable[..., None]
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    name: str,
+    mistake: Callable[..., None],
 ) -> None:
-    make(monkeypatch, name, mistake)
+    make(monkeypatch, module, name, mistake)
     with pytest.raises(AssertionError):
         drive(database, examples=40)
 
@@ -647,6 +654,6 @@ def test_the_judge_alone_finds_that_somebody_is_mailed_twice(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It knows nothing but the rows and what SES has taken."""
-    make(monkeypatch, "reap", an_expired_call_waits_again)
+    make(monkeypatch, leases, "reap", an_expired_call_waits_again)
     with pytest.raises(AssertionError, match=r"accepted|twice"):
         drive(database, examples=100, is_compared=False)

@@ -13,7 +13,7 @@ from core.suppression import Reason
 from store import campaigns as ledger_of
 from store import deliveries, planning, tenants
 from store.session import Database, one, run
-from tasks import campaigns
+from tasks import campaigns, dispatching
 from tasks.resources import Resources
 from tests.builders import (
     NEWSLETTER,
@@ -86,7 +86,7 @@ def test_a_campaign_with_a_start_is_scheduled(resources: Resources) -> None:
     scene = set_up(resources.database, state=DRAFT)
     campaign_id = create(resources, scene, start_at=datetime(2020, 1, 1, tzinfo=UTC))
     assert campaigns.status_of(resources, campaign_id).state == "scheduled"
-    assert campaigns.ready(resources) == [(scene.slug, campaign_id)]
+    assert dispatching.ready(resources) == [(scene.slug, campaign_id)]
 
 
 def test_a_run_that_starts_over_gets_the_campaign_it_made(resources: Resources) -> None:
@@ -215,10 +215,10 @@ def test_a_resumed_campaign_does_not_wait_for_tomorrow(resources: Resources) -> 
     scene = set_up(resources.database)
     campaigns.plan(resources, scene.campaign_id)
     campaigns.conclude(resources, scene.campaign_id, Tally(ending=Ending.ALLOWANCE))
-    assert campaigns.ready(resources) == []
+    assert dispatching.ready(resources) == []
     campaigns.pause(resources, scene.campaign_id, reason="x", actor="x")
     campaigns.resume(resources, scene.campaign_id, reason="x", actor="x")
-    assert campaigns.ready(resources) == [(scene.slug, scene.campaign_id)]
+    assert dispatching.ready(resources) == [(scene.slug, scene.campaign_id)]
 
 
 def test_cancelling_skips_who_waits(resources: Resources) -> None:
@@ -301,7 +301,7 @@ def test_out_of_allowance_it_goes_on_tomorrow_and_says_until_when(resources: Res
     assert campaigns.in_words(status, tally, outlook) == (
         f"out of today's allowance: 200 sent, 50 wait until {tomorrow}, done about {tomorrow}"
     )
-    assert campaigns.ready(resources) == []
+    assert dispatching.ready(resources) == []
     with resources.database.begin() as session:
         resume_at = ledger_of.find(session, **scene.campaign).resume_at
     assert resume_at == datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC)
@@ -311,16 +311,16 @@ def test_out_of_allowance_it_goes_on_tomorrow_and_says_until_when(resources: Res
 def test_held_up_it_goes_on_after_the_wait(resources: Resources, ending: Ending) -> None:
     scene = a_planned_scene(resources)
     campaigns.conclude(resources, scene.campaign_id, Tally(ending=ending, wait=timedelta(minutes=10)))
-    assert campaigns.ready(resources) == []
+    assert dispatching.ready(resources) == []
     pass_time(resources.database, timedelta(minutes=10))
-    assert campaigns.ready(resources) == [(scene.slug, scene.campaign_id)]
+    assert dispatching.ready(resources) == [(scene.slug, scene.campaign_id)]
 
 
 @pytest.mark.parametrize("ending", [Ending.MORE, Ending.NOTHING_DUE, Ending.STOPPED])
 def test_otherwise_it_may_go_on_at_once(resources: Resources, ending: Ending) -> None:
     scene = a_planned_scene(resources)
     campaigns.conclude(resources, scene.campaign_id, Tally(ending=ending, wait=timedelta(minutes=10)))
-    assert campaigns.ready(resources) == [(scene.slug, scene.campaign_id)]
+    assert dispatching.ready(resources) == [(scene.slug, scene.campaign_id)]
 
 
 def a_status(**counts: object) -> Status:
@@ -400,7 +400,7 @@ def test_dispatch_settles_every_tenant_and_takes_up_what_can_go_on(resources: Re
     end(resources, first, "claimed", 3)
     with resources.database.begin() as session:
         run(session, "UPDATE delivery SET lease_until = now() - interval '1 second' WHERE state = 'claimed'")
-    assert campaigns.ready(resources) == [
+    assert dispatching.ready(resources) == [
         (first.slug, first.campaign_id),
         (second.slug, second.campaign_id),
     ]
@@ -449,25 +449,25 @@ def test_what_a_dead_run_held_is_free_at_once(resources: Resources) -> None:
         lease = timedelta(hours=1)
         deliveries.claim(session, **scene.campaign, token="dead.abc", limit=2, lease=lease)
         deliveries.claim(session, **scene.campaign, token="alive.abc", limit=1, lease=lease)
-    assert campaigns.ready(resources) == []
-    assert campaigns.runs_at_work(resources) == {"dead", "alive"}
-    assert campaigns.relieve(resources, {"dead"}) == 2
-    assert campaigns.relieve(resources, {"alive"}) == 1
-    assert campaigns.ready(resources) == [(scene.slug, scene.campaign_id)]
+    assert dispatching.ready(resources) == []
+    assert dispatching.runs_at_work(resources) == {"dead", "alive"}
+    assert dispatching.relieve(resources, {"dead"}) == 2
+    assert dispatching.relieve(resources, {"alive"}) == 1
+    assert dispatching.ready(resources) == [(scene.slug, scene.campaign_id)]
 
 
 def test_a_run_that_a_person_stopped_pauses_its_campaign_once(resources: Resources) -> None:
     scene = a_planned_scene(resources)
     said = {"flow_run": "run-1", "reason": "the flow run was cancelled in Prefect"}
-    assert campaigns.heed(resources, scene.campaign_id, **said)
+    assert dispatching.heed(resources, scene.campaign_id, **said)
     status = campaigns.status_of(resources, scene.campaign_id)
     assert (status.state, status.state_reason) == ("paused", "the flow run was cancelled in Prefect")
     campaigns.resume(resources, scene.campaign_id, reason="", actor="ann")
-    assert not campaigns.heed(resources, scene.campaign_id, **said)
+    assert not dispatching.heed(resources, scene.campaign_id, **said)
     assert campaigns.status_of(resources, scene.campaign_id).state == "sending"
 
 
 def test_a_stopped_run_of_a_campaign_that_is_not_being_sent_changes_nothing(resources: Resources) -> None:
     scene = set_up(resources.database, state=DRAFT)
-    assert not campaigns.heed(resources, scene.campaign_id, flow_run="run-1", reason="cancelled")
+    assert not dispatching.heed(resources, scene.campaign_id, flow_run="run-1", reason="cancelled")
     assert campaigns.status_of(resources, scene.campaign_id).state == "draft"

@@ -22,6 +22,7 @@ from core.tenants import TenantState
 from store import accounts, campaigns, deliveries, sending_domains, tenants
 from store.session import one, rows, run
 from tasks import campaigns as steps
+from tasks import dispatching
 from tasks import sending as sending_steps
 from tasks.sending import sender
 from tests.builders import (
@@ -334,10 +335,10 @@ def test_a_campaign_goes_on_by_itself_when_ses_is_back(stage: Stage) -> None:
     resources = stage.resources()
     status, _ = steps.conclude(resources, scene.campaign_id, stage.send(scene))
     assert (status.state, status.pending, status.in_doubt) == ("sending", 30, 0)
-    assert steps.ready(resources) == []
+    assert dispatching.ready(resources) == []
     stage.ses.script = all_accepted
     pass_time(stage.database, timedelta(minutes=2))
-    assert steps.ready(resources) == [(scene.slug, scene.campaign_id)]
+    assert dispatching.ready(resources) == [(scene.slug, scene.campaign_id)]
     status, _ = steps.conclude(resources, scene.campaign_id, stage.send(scene))
     assert (status.state, status.sent) == ("done", 30)
 

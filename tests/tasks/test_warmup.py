@@ -10,7 +10,7 @@ from core.message import Message
 from core.runs import Ending, Tally
 from store import sending_domains, tenants
 from store.session import Database, rows, run
-from tasks import campaigns, warmup
+from tasks import campaigns, dispatching, warmup
 from tasks.resources import Resources
 from tests.builders import Scene, a_scene, an_account, plan
 from tests.fakes import Script, some_resources
@@ -132,9 +132,9 @@ def test_a_warm_domain_is_not_decided(resources: Resources) -> None:
 def test_a_campaign_that_waits_for_tomorrow_goes_on_when_today_is_raised(resources: Resources) -> None:
     scene = set_up(resources, sent=50)
     campaigns.conclude(resources, scene.campaign_id, Tally(ending=Ending.ALLOWANCE))
-    assert campaigns.ready(resources) == []
+    assert dispatching.ready(resources) == []
     advance(resources, scene)
-    assert campaigns.ready(resources) == [(scene.slug, scene.campaign_id)]
+    assert dispatching.ready(resources) == [(scene.slug, scene.campaign_id)]
 
 
 def test_other_tenants_are_left_alone(resources: Resources) -> None:

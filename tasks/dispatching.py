@@ -1,0 +1,65 @@
+"""Dispatching: which campaigns should go on, and whose runs are dead or were stopped by a person."""
+
+from collections.abc import Collection
+
+from core.campaigns import Action
+from store import campaigns, control, leases, tenants
+from tasks import quarantine
+from tasks.campaigns import settle
+from tasks.resources import Resources
+
+
+def runs_at_work(resources: Resources) -> set[str]:
+    """Return the flow runs that hold a live lease on somebody's deliveries."""
+    with resources.database.begin() as session:
+        everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
+        return {run for tenant_id in everyone for run in leases.runs_at_work(session, tenant_id=tenant_id)}
+
+
+def relieve(resources: Resources, dead_runs: Collection[str]) -> int:
+    """End the leases of runs that are known to be dead; return how many. `settle` then frees what they held."""
+    with resources.database.begin() as session:
+        everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
+        return sum(leases.end(session, tenant_id=tenant_id, dead_runs=dead_runs) for tenant_id in everyone)
+
+
+def heed(resources: Resources, campaign_id: int, *, flow_run: str, reason: str) -> bool:
+    """Pause a campaign whose run a person has stopped in Prefect; once for each run, so that a resume holds.
+
+    Returns:
+        Whether it was paused now: one that is not being sent, and a run that was heeded before, change nothing.
+    """
+    with resources.database.begin() as session:
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        state = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id).state
+        if state not in Action.PAUSE.starts_from or control.was_heeded(
+            session, tenant_id=tenant_id, flow_run=flow_run
+        ):
+            return False
+        control.act(
+            session,
+            tenant_id=tenant_id,
+            campaign_id=campaign_id,
+            action=Action.PAUSE,
+            reason=reason,
+            actor="prefect",
+            detail={"flow_run": flow_run},
+        )
+    return True
+
+
+def ready(resources: Resources) -> list[tuple[str, int]]:
+    """Settle what dead workers left behind; return the tenant's slug and id of each campaign that should go on.
+
+    Raises:
+        LedgerBehindError: The ledger may lack calls that were made, so that none should.
+    """
+    with resources.database.begin() as session:
+        everyone = [(tenant.id, tenant.slug) for tenant in tenants.everyone(session) if tenant.id is not None]
+    found = []
+    for tenant_id, slug in everyone:
+        settle(resources, tenant_id=tenant_id)
+        with resources.database.begin() as session:
+            found += [(slug, row["id"]) for row in campaigns.ready(session, tenant_id=tenant_id)]
+    quarantine.watch(resources)
+    return found
