@@ -298,14 +298,18 @@ def cancel_waiting(session: Session, *, tenant_id: int, campaign_id: int) -> int
 
 
 def due_in(session: Session, *, tenant_id: int, campaign_id: int) -> timedelta | None:
-    """Return how long until the next delivery that waits for its time is due; None when none does."""
+    """Return how long until the next delivery that waits for its time is due; None when none does.
+
+    One that has become due since somebody looked is due in no time, and not nobody: a sender that asks after a claim that
+    found nobody would else end with a message left.
+    """
     row = one(
         session,
         """SELECT min(not_before) AS next_at, clock_timestamp() AS now FROM delivery
            WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'
-             AND not_before > clock_timestamp()""",
+             AND not_before IS NOT NULL""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
     )
     assert row is not None
-    return None if row["next_at"] is None else row["next_at"] - row["now"]
+    return None if row["next_at"] is None else max(row["next_at"] - row["now"], timedelta(0))

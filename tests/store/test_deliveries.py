@@ -617,6 +617,12 @@ def test_the_next_delivery_that_waits_for_its_time_is_known(session: Session, sc
     assert timedelta(minutes=59) < soon <= timedelta(hours=1)
 
 
+def test_what_has_become_due_since_the_last_claim_is_due_in_no_time(session: Session, scene: Scene) -> None:
+    """Somebody who asks just after a claim found nobody would else end with a message left."""
+    run(session, "UPDATE delivery SET not_before = clock_timestamp() - interval '1 millisecond'")
+    assert deliveries.due_in(session, **scene.campaign) == timedelta(0)
+
+
 # What the schema itself forbids
 
 
