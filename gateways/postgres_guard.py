@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -31,8 +31,10 @@ def main(folder: Path) -> None:
     except BlockingIOError:
         return
     _leave_the_terminal()
-    while not _stopped_for_want_of_users(folder, duty):
-        pass
+    # Whoever takes the folder away has stopped the server, and would not get rid of a folder in which we make a file.
+    with suppress(FileNotFoundError):
+        while not _stopped_for_want_of_users(folder, duty):
+            pass
 
 
 def _leave_the_terminal() -> None:
@@ -50,9 +52,9 @@ def _leave_the_terminal() -> None:
 def _stopped_for_want_of_users(folder: Path, duty: int) -> bool:
     """Wait until nobody uses the server; stop it, and go off duty, unless somebody came in between."""
     # The wait must not hold `users` while it asks for `lifecycle`: a starting process takes them the other way round.
-    with locked(folder / "users", fcntl.LOCK_EX):
+    with locked(folder / "users", fcntl.LOCK_EX, create=False):
         pass
-    with locked(folder / "lifecycle", fcntl.LOCK_EX):
+    with locked(folder / "lifecycle", fcntl.LOCK_EX, create=False):
         if not stop_if_unused(folder):
             return False
         # Before `lifecycle` is free: who starts the server next must not take this for a guard that stays.
@@ -63,7 +65,7 @@ def _stopped_for_want_of_users(folder: Path, duty: int) -> bool:
 def stop_if_unused(folder: Path) -> bool:
     """Stop the server and say so, unless a process uses it. The caller holds `lifecycle`."""
     try:
-        with locked(folder / "users", fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with locked(folder / "users", fcntl.LOCK_EX | fcntl.LOCK_NB, create=False):
             _stop_server(folder / "data" / "postmaster.pid")
     except BlockingIOError:
         return False
@@ -96,13 +98,14 @@ def answers(socket_dir: Path, port: int) -> bool:
 
 
 @contextmanager
-def locked(path: Path, operation: int) -> Iterator[None]:
+def locked(path: Path, operation: int, *, create: bool = True) -> Iterator[None]:
     """Hold one `flock` on a file for the length of a block.
 
     Raises:
+        FileNotFoundError: There is no such file, and none is to be made.
         BlockingIOError: The operation says LOCK_NB and somebody holds a lock that excludes this one.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
     try:
         fcntl.flock(descriptor, operation)
         yield
