@@ -7,6 +7,9 @@ import pytest
 
 from store.session import Database
 from tasks import sending
+from tasks.resources import Resources
+from tests.builders import write_template
+from tests.fakes import some_resources
 from tests.stage import Stage
 
 
@@ -20,3 +23,10 @@ def stage(database: Database, tmp_path: Path) -> Stage:
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stretch end at once where it would wait some seconds for throttled messages."""
     monkeypatch.setattr(sending, "RETRY_PATIENCE", timedelta(0))
+
+
+@pytest.fixture
+def resources(database: Database, tmp_path: Path) -> Resources:
+    """What a process has: the test's database, a fake SES, and a folder with one template."""
+    write_template(tmp_path / "templates")
+    return some_resources(database, tmp_path, templates_dir=tmp_path / "templates")

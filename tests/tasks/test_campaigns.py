@@ -26,18 +26,10 @@ from tests.builders import (
     plan,
     states,
     suppress,
-    write_template,
 )
-from tests.fakes import some_resources
 
 
 DRAFT = CampaignState.DRAFT
-
-
-@pytest.fixture
-def resources(database: Database, tmp_path: Path) -> Resources:
-    write_template(tmp_path / "templates")
-    return some_resources(database, tmp_path, templates_dir=tmp_path / "templates")
 
 
 def set_up(database: Database, contacts: int = 3, **scene: object) -> Scene:

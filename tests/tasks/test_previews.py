@@ -9,17 +9,10 @@ from gateways import screenshots
 from store.session import Database
 from tasks import previews
 from tasks.resources import Resources
-from tests.builders import Scene, a_scene, an_account, write_template
-from tests.fakes import some_resources
+from tests.builders import Scene, a_scene, an_account
 
 
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture
-def resources(database: Database, tmp_path: Path) -> Resources:
-    write_template(tmp_path / "templates")
-    return some_resources(database, tmp_path, templates_dir=tmp_path / "templates")
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Publishing: a folder becomes a numbered version, which a campaign can name long after the folder has changed."""
 
-from pathlib import Path
-
 import pytest
 
 from core.errors import InputError, NotFoundError, TemplateSyntaxError
@@ -9,14 +7,7 @@ from store import campaigns as ledger_of
 from store.session import Database
 from tasks import campaigns, templates
 from tasks.resources import Resources
-from tests.builders import Scene, a_scene, an_account, write_template
-from tests.fakes import some_resources
-
-
-@pytest.fixture
-def resources(database: Database, tmp_path: Path) -> Resources:
-    write_template(tmp_path / "templates")
-    return some_resources(database, tmp_path, templates_dir=tmp_path / "templates")
+from tests.builders import Scene, a_scene, an_account
 
 
 @pytest.fixture
