@@ -28,6 +28,10 @@ _DEFAULTS = frozenset({"d", "default"})
 class MailCode(CodeGenerator):
     """Jinja's compiler, except that fields are read, and text printed, joined and collected, by our own rules."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._of_blocks: set[int] = set()  # the `id` of each filter that a block's output goes through last
+
     def write_commons(self) -> None:
         """Write the head of a function, with what it uses most as local names."""
         super().write_commons()
@@ -54,7 +58,26 @@ class MailCode(CodeGenerator):
         self.visit(node.node, frame)
         self.write(f") is dict and {key} in {_HOLDER} else env_getattr({_HOLDER}, {key}))")
 
+    def visit_FilterBlock(self, node: nodes.FilterBlock, frame: Frame) -> None:  # noqa: N802 -- Jinja's name
+        """Write a block whose output goes through a filter, and print what comes out like everything else."""
+        self._of_blocks.add(id(node.filter))
+        super().visit_FilterBlock(node, frame)
+
+    def visit_AssignBlock(self, node: nodes.AssignBlock, frame: Frame) -> None:  # noqa: N802 -- Jinja's name
+        """Write a block that is collected, perhaps through a filter."""
+        self._of_blocks.add(id(node.filter))
+        super().visit_AssignBlock(node, frame)
+
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 -- Jinja's name
+        """Write a filter; Jinja believes what a block's filter returns, though `striptags` gives plain text back."""
+        if id(node) in self._of_blocks and frame.eval_ctx.autoescape:
+            self.write("env_escaped(")
+            self._write_filter(node, frame)
+            self.write(")")
+        else:
+            self._write_filter(node, frame)
+
+    def _write_filter(self, node: nodes.Filter, frame: Frame) -> None:
         """Write a filter; `default` has nothing to do for a text that is not empty."""
         if node.name not in _DEFAULTS or node.node is None:
             super().visit_Filter(node, frame)

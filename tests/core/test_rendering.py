@@ -500,3 +500,26 @@ def test_a_link_that_begins_with_a_block_is_refused() -> None:
     """T09"""
     with pytest.raises(TemplateForbiddenError, match="href= begins with a block"):
         shown("<a href='{% filter lower %}{{ u }}{% endfilter %}'>x</a>", u="JavaScript:alert(1)")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("{% filter striptags %}{{ x }}{% endfilter %}", id="a filtered block"),
+        pytest.param("{% filter default(x, true) %}{% endfilter %}", id="a default"),
+        pytest.param(
+            "{% filter striptags|trim %}{{ x }}{% filter lower %}y{% endfilter %}{% endfilter %}", id="nested"
+        ),
+        pytest.param("{% set z|striptags %}{{ x }}{% endset %}{{ z }}", id="a collected text"),
+        pytest.param(
+            "{% macro m() %}{% filter striptags %}{{ x }}{% endfilter %}{% endmacro %}{{ m() }}", id="a macro"
+        ),
+    ],
+)
+def test_what_a_blocks_filter_makes_of_data_is_escaped(body: str) -> None:
+    """T05"""
+    assert "<script" not in shown(body, x="<script>alert(1)</script>")
+
+
+def test_the_authors_own_tags_in_a_filtered_block_stay_tags() -> None:
+    assert shown("{% filter trim %} <i>{{ x }}</i> {% endfilter %}", x="<b>") == "<i>&lt;b&gt;</i>"

@@ -6,17 +6,25 @@ that is inlined for each contact, and one that were wrongly taken for proven wou
 """
 
 from typing import Any
+from xml.dom import DOMException
 
+import pytest
+from cssselect.parser import SelectorError
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from core.errors import TemplateForbiddenError, TemplateLimitError
+from core.errors import TemplateError
 from core.rendering import compile_template
 from tests.templates.oracle import Oracle, dom, html_template
 
 
+# The same ones each time: what a search finds on a build server would be news, and no fault of the change that it stops.
+# To search anew, take `derandomize` out and raise the number.
 SETTINGS = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    derandomize=True,
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 VALUES = st.sampled_from(
@@ -41,12 +49,19 @@ def judge(html: str, contexts: list[dict[str, Any]]) -> None:
     oracle = Oracle(sources)
     try:
         compiled = compile_template(sources)
-    except (TemplateForbiddenError, TemplateLimitError):
+    except TemplateError:
         event("refused")
         return
     event(compiled.inlining)
     for context in contexts:
-        assert dom(compiled.render(context).html) == dom(oracle.html(context)), compiled.why
+        try:
+            expected = oracle.html(context)
+        except (SelectorError, DOMException):
+            # A sheet that premailer cannot read, perhaps with this value alone: then we must not read it either.
+            with pytest.raises(TemplateError):
+                compiled.render(context)
+        else:
+            assert dom(compiled.render(context).html) == dom(expected), compiled.why
 
 
 def page(body: str, css: str) -> str:
