@@ -12,7 +12,7 @@ from core.evidence import Neighbourhood, is_refuted
 GUARD = timedelta(minutes=20)
 
 
-def refuted(*, minutes: float = 30, confirmed: int = 50, told: int = 50, clear: bool = True) -> bool:
+def refuted(*, minutes: float = 30, confirmed: int = 200, told: int = 200, clear: bool = True) -> bool:
     return is_refuted(
         age=timedelta(minutes=minutes),
         guard=GUARD,
@@ -26,8 +26,8 @@ def refuted(*, minutes: float = 30, confirmed: int = 50, told: int = 50, clear: 
     [
         pytest.param({}, True, id="F02: all neighbours' events came, and its own did not"),
         pytest.param({"minutes": 20}, False, id="within the guard the call may still be accepted"),
-        pytest.param({"told": 49}, False, id="F36: an event of a neighbour is missing"),
-        pytest.param({"confirmed": 49, "told": 49}, False, id="too few neighbours prove nothing"),
+        pytest.param({"told": 199}, False, id="F36: an event of a neighbour is missing"),
+        pytest.param({"confirmed": 199, "told": 199}, False, id="too few neighbours prove nothing"),
         pytest.param({"confirmed": 0, "told": 0}, False, id="F03: no neighbours at all"),
         pytest.param({"clear": False}, False, id="its event may still wait in a queue"),
     ],

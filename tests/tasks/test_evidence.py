@@ -15,12 +15,12 @@ from tests.fakes import lost
 from tests.stage import Stage
 
 
-NEIGHBOURS = 60
+NEIGHBOURS = 210
 
 
 @pytest.fixture
 def doubtful(stage: Stage) -> Scene:
-    """A campaign of which SES has accepted sixty messages, and left the answer to the seventh call out."""
+    """A campaign of which SES has accepted 210 messages, and left the answer to the seventh call out."""
     scene = stage.set(
         NEIGHBOURS + 1,
         lambda _message, number: lost() if number == 7 else f"fake-{number}",
