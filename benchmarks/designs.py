@@ -4,13 +4,14 @@ All send the newsletter that ships to the same people, against the simulator in 
 the CSS of every rendered page, call SendEmail through boto3 as it comes, and write down what came of it.
 """
 
+import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import boto3
 import css_inline
 from jinja2 import DictLoader, Environment
-from premailer import Premailer
 
 from benchmarks.measuring import Goal, Result
 from benchmarks.sender import SEND_RATE, a_simulator, send
@@ -44,7 +45,7 @@ def measure(size: int = SIZE) -> Result:
     with a_simulator(), a_world() as world:
         people = world.contacts(size)
         usual = {
-            "naive": usually(world, people, sources, _by_premailer, size // SHARE["naive"]),
+            "naive": usually(world, people, sources, premailer_as_it_comes(), size // SHARE["naive"]),
             "css_inline": usually(world, people, sources, inliner.inline, size // SHARE["css_inline"]),
         }
         ours = {str(api): _ours(world, people, size, sources, api) for api in DeliveryApi}
@@ -114,9 +115,21 @@ def _rendered(
         yield row["id"], row["address"], subject.strip(), html, text
 
 
-def _by_premailer(html: str) -> str:
-    inlined: str = Premailer(html, allow_network=False).transform()
-    return inlined
+def premailer_as_it_comes() -> Inline:
+    """Return premailer without our repair of its caches, which is for the whole process and makes it four times as fast."""
+    ours = {
+        name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "premailer"
+    }
+    try:
+        module = import_module("premailer")
+    finally:
+        sys.modules.update(ours)
+
+    def inline(html: str) -> str:
+        inlined: str = module.Premailer(html, allow_network=False).transform()
+        return inlined
+
+    return inline
 
 
 def _waiting(resources: Resources, tenant_id: int, campaign_id: int, count: int) -> list[dict[str, Any]]:
