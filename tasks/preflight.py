@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from core import breakage, headers, pacing, preflight, sampling
 from core import forecast as forecasting
-from core import headers, pacing, preflight, sampling
 from core.errors import ConfigurationError, InputError, TemplateError
 from core.forecast import Forecast
 from core.preflight import Finding
@@ -134,6 +134,7 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
             for row in records.overrides(session, tenant_id=tenant_id, campaign_id=campaign_id)
         ]
     findings += _standing_findings(tenant, will_be_sent) + preflight.check_rulebook(_today())
+    findings += _breakage_findings(campaign)
     found = preflight.overridden(findings, {override.rule for override in overrides})
     return Preflight(
         findings=preflight.in_order(found),
@@ -247,6 +248,24 @@ def _standing_findings(tenant: Tenant, will_be_sent: int) -> list[Finding]:
         remedy = f"posthouse tenant resume {tenant.slug}, when its reason is gone"
         findings.append(_forbidding("tenant_paused", message, "tenant", remedy))
     return findings
+
+
+def _breakage_findings(campaign: Campaign) -> list[Finding]:
+    """Return the finding of a campaign that was paused because its messages cannot be rendered; it may be overridden."""
+    rule, _, told = campaign.state_reason.partition(": ")
+    if rule != breakage.RULE:
+        return []
+    assert campaign.id is not None, "it came from the database"
+    return [
+        Finding(
+            id=rule,
+            severity="block",
+            message=told.removesuffix(f". {breakage.advice(campaign.id)}"),
+            where="template",
+            remedy=breakage.advice(campaign.id),
+            firm=False,
+        )
+    ]
 
 
 def _forbidding(identifier: str, message: str, where: str, remedy: str = "") -> Finding:

@@ -1,12 +1,15 @@
 """Reactions: what a window's errors change for everybody's next call, written down where everybody looks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from core import breakage as breaking
 from core import outcomes, pacing
+from core.breakage import Breakage
 from core.campaigns import CampaignState
-from core.errors import SendingError
+from core.errors import ConflictError, SendingError
 from core.outcomes import Memory
-from store import accounts, campaigns
+from store import accounts, campaigns, preflight, tenants
 from tasks.messages import Job
 from tasks.resources import Resources
 
@@ -60,3 +63,33 @@ def react(
                 since=[CampaignState.SENDING],
                 reason=reaction.pause_campaign,
             )
+
+
+def is_breakage_forgiven(resources: Resources, job: Job) -> bool:
+    """Whether a person has said that messages of this campaign that cannot be rendered shall fail alone."""
+    key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
+    with resources.database.begin() as session:
+        return any(row["rule"] == breaking.RULE for row in preflight.overrides(session, **key))
+
+
+def pause_for_breakage(resources: Resources, job: Job, breakage: Breakage) -> None:
+    """Pause a campaign whose messages cannot be rendered, with the reason and its audit. Everybody left waits."""
+    told = f"{breaking.RULE}: {breakage.in_words()}"
+    # Somebody may have ended it in between; then there is nothing to pause.
+    with suppress(ConflictError), resources.database.begin() as session:
+        campaigns.move(
+            session,
+            tenant_id=job.tenant_id,
+            campaign_id=job.campaign_id,
+            to=CampaignState.PAUSED,
+            since=[CampaignState.SENDING],
+            reason=f"{told}. {breaking.advice(job.campaign_id)}",
+        )
+        tenants.audit(
+            session,
+            tenant_id=job.tenant_id,
+            actor="posthouse",
+            action="campaign.paused",
+            subject=f"campaign {job.campaign_id}",
+            reason=told,
+        )

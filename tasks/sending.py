@@ -20,11 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, NoReturn
 
 from core import outcomes, pacing
+from core.breakage import Breakage
 from core.deliveries import Move
-from core.errors import InputError, SendingError, TemplateError
+from core.errors import InputError, PosthouseError, SendingError, TemplateError
 from core.message import Message, tags_for
 from core.runs import Ending, Tally
 from store import accounts, deliveries, sending_domains
@@ -32,7 +33,7 @@ from store.deliveries import Attempt, Claimed, Outcome
 from store.session import Session
 from tasks.calls import Answer, Call, call_out
 from tasks.messages import Job, load_job, message_for
-from tasks.reactions import react
+from tasks.reactions import is_breakage_forgiven, pause_for_breakage, react
 from tasks.resources import Resources
 
 
@@ -93,6 +94,7 @@ class Sender:
         self._run = run
         self._stopped = threading.Event()
         self._memory = outcomes.Memory()
+        self._breakage = None if is_breakage_forgiven(resources, job) else Breakage()
         self._after = 0  # where the last claim ended
         self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
@@ -181,7 +183,7 @@ class Sender:
         return self._settings.claim_size if left is None else left
 
     def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[_Rendered]:
-        """Render each message; one that cannot be rendered fails alone, without a call."""
+        """Render each message; one that cannot be rendered fails alone, without a call, and many pause the campaign."""
         rendered: list[_Rendered] = []
         broken: dict[str, list[int]] = {}
         for delivery in claimed:
@@ -189,14 +191,29 @@ class Sender:
                 message = message_for(self._resources, self._job, delivery)
             except (TemplateError, InputError) as error:
                 broken.setdefault(error.code, []).append(delivery.delivery_id)
+                self._watch(error)
             else:
                 rendered.append(_Rendered(delivery.delivery_id, message))
+                self._watch(None)
+        if self._breakage and self._breakage.is_total:
+            self._stop_for(self._breakage)
         for code, delivery_ids in broken.items():
             with self._database.begin() as session:
                 tally.failed += deliveries.fail_claimed(
                     session, tenant_id=self._job.tenant_id, token=token, delivery_ids=delivery_ids, code=code
                 )
         return rendered
+
+    def _watch(self, error: PosthouseError | None) -> None:
+        if self._breakage:
+            self._breakage.note(error)
+            if self._breakage.is_mass:
+                self._stop_for(self._breakage)
+
+    def _stop_for(self, breakage: Breakage) -> NoReturn:
+        """Pause the campaign; what is claimed, the broken included, goes back to those who wait."""
+        pause_for_breakage(self._resources, self._job, breakage)
+        raise _Stop(Ending.STOPPED, reason=breakage.in_words())
 
     def _begin(self, token: str, waiting: deque[_Rendered], tally: Tally) -> _Window:
         """Commit the intents of the next window, sleeping out the rate limit first.
