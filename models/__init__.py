@@ -1,10 +1,11 @@
 """Nouns: SQLModel tables with their constraints and no behaviour. Importing this imports them all, for Alembic."""
 
-from models.campaign import Campaign, CampaignExclusion, TemplateVersion
+from models.campaign import Campaign, CampaignExclusion, CampaignProvider, TemplateVersion
 from models.contact import Audience, AudienceMember, Contact, ContactImport, ContactState, ImportRejection
 from models.delivery import AuditEntry, Delivery, DeliveryAttempt, DeliveryFact
 from models.inbox_event import InboxEvent
 from models.ledger_quarantine import LedgerQuarantine
+from models.mailbox_domain import MailboxDomain
 from models.preflight_override import PreflightOverride
 from models.sending_domain import SendingDomain, WarmupAllowance
 from models.ses_account import SesAccount
@@ -18,6 +19,7 @@ __all__ = [
     "AuditEntry",
     "Campaign",
     "CampaignExclusion",
+    "CampaignProvider",
     "Contact",
     "ContactImport",
     "ContactState",
@@ -27,6 +29,7 @@ __all__ = [
     "ImportRejection",
     "InboxEvent",
     "LedgerQuarantine",
+    "MailboxDomain",
     "PreflightOverride",
     "SendingDomain",
     "SesAccount",

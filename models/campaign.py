@@ -105,3 +105,17 @@ class CampaignExclusion(SQLModel, table=True):
     campaign_id: int = Field(sa_column=part_of_key("campaign_id"))
     contact_id: int = Field(sa_column=part_of_key("contact_id"))
     reason: SkipReason = Field(sa_column=word("reason", of=SkipReason))
+
+
+class CampaignProvider(SQLModel, table=True):
+    """How many of a campaign's deliveries go to one mailbox provider, as planned."""
+
+    __tablename__ = "campaign_provider"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"]),
+    )
+
+    tenant_id: int = Field(sa_column=tenant_key(foreign=False))
+    campaign_id: int = Field(sa_column=part_of_key("campaign_id"))
+    provider: str = Field(sa_column=Column("provider", Text, primary_key=True))
+    planned: int = Field(sa_column=Column(BigInteger, nullable=False))

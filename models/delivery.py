@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    SmallInteger,
     Text,
     UniqueConstraint,
     text,
@@ -20,7 +21,11 @@ from models.base import created, identity, json_object, moment, one_of, tenant_k
 
 
 class Delivery(SQLModel, table=True):
-    """The ledger. Moved by compare-and-set only; see `core.deliveries` for the states."""
+    """The ledger. Moved by compare-and-set only; see `core.deliveries` for the states.
+
+    `provider` keeps the mailbox (`core.providers`), `tier` says how engaged the person was when the campaign was planned
+    (`core.engagement`): both decide the order in which messages leave, and neither whether.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -35,9 +40,16 @@ class Delivery(SQLModel, table=True):
             "state NOT IN ('submitting', 'in_doubt') OR attempt_id IS NOT NULL",
             name="delivery_call_has_attempt",
         ),
-        # Claims walk this in order of id; only eligible rows are in it, so it stays small and hot.
+        # Claims walk this provider by provider, engaged people first; only eligible rows are in it, so it stays small
+        # and hot. A provider that is capped is not walked at all.
         Index(
-            "delivery_pending", "tenant_id", "campaign_id", "id", postgresql_where=text("state = 'pending'")
+            "delivery_pending",
+            "tenant_id",
+            "campaign_id",
+            "provider",
+            "tier",
+            "id",
+            postgresql_where=text("state = 'pending'"),
         ),
         Index(
             "delivery_leased",
@@ -56,6 +68,8 @@ class Delivery(SQLModel, table=True):
     campaign_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     contact_id: int = Field(sa_column=Column(BigInteger, nullable=False))
     recipient_key: str = Field(sa_column=words("recipient_key"))
+    provider: str = Field(default="other", sa_column=words("provider", "other"))
+    tier: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
     state: State = Field(default=State.PENDING, sa_column=word("state", State.PENDING, of=State))
     skip_reason: SkipReason | None = Field(
         default=None, sa_column=word("skip_reason", of=SkipReason, required=False)
