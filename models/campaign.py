@@ -26,7 +26,8 @@ class TemplateVersion(SQLModel, table=True):
     """The sources of a template as they were when a campaign took them, or a person published them; addressed by content.
 
     `number` counts a tenant's published versions of one name from 1, and is empty for what was never published. `inlining`,
-    `why` and `fields` are what publishing found out.
+    `why` and `fields` are what publishing found out. `audited` counts the messages that were compared with premailer's
+    page; `demoted_at` and `demoted_why` tell of the first that differed (docs/rendering.md, "The audit").
     """
 
     __tablename__ = "template_version"
@@ -44,6 +45,11 @@ class TemplateVersion(SQLModel, table=True):
     why: str = Field(default="", sa_column=words("why", ""))
     fields: list[str] = Field(default_factory=list, sa_column=json_list("fields"))
     published_at: datetime | None = Field(default=None, sa_column=moment("published_at"))
+    audited: int = Field(
+        default=0, sa_column=Column("audited", BigInteger, nullable=False, server_default="0")
+    )
+    demoted_at: datetime | None = Field(default=None, sa_column=moment("demoted_at"))
+    demoted_why: str = Field(default="", sa_column=words("demoted_why", ""))
     created_at: datetime | None = Field(default=None, sa_column=created())
 
 
