@@ -6,7 +6,7 @@ its row is the one that every intent reads and locks.
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, Integer, Text
+from sqlalchemy import BigInteger, CheckConstraint, Float, Integer, Text
 from sqlmodel import Column, Field, SQLModel
 
 from models.base import moment, words
@@ -15,11 +15,15 @@ from models.base import moment, words
 class SesAccount(SQLModel, table=True):
     """`due_at` is the limiter (GCRA's theoretical arrival time); `send_rate` the rate it now allows, messages/s.
 
+    `rate_limit` is an operator's own ceiling, messages/s. `told_twice_until` is how late the database's clock had been
+    when it went back: times up to then may have been told twice.
+
     While `quarantine_id` names a row of `ledger_quarantine`, no intent is committed. `others_24_hours` is what other
     applications were seen to send through the account.
     """
 
     __tablename__ = "ses_account"
+    __table_args__ = (CheckConstraint("rate_limit >= 1", name="ses_account_rate_limit"),)
 
     region: str = Field(sa_column=Column("region", Text, primary_key=True))
     max_send_rate: float = Field(sa_column=Column(Float, nullable=False))
@@ -30,6 +34,8 @@ class SesAccount(SQLModel, table=True):
     slowed_at: datetime | None = Field(default=None, sa_column=moment("slowed_at"))
     blocked_until: datetime | None = Field(default=None, sa_column=moment("blocked_until"))
     blocked_reason: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    rate_limit: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
+    told_twice_until: datetime | None = Field(default=None, sa_column=moment("told_twice_until"))
     refreshed_at: datetime = Field(sa_column=moment("refreshed_at", required=True, default="now()"))
     ledger_system: str | None = Field(default=None, sa_column=words("ledger_system", required=False))
     ledger_timeline: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))

@@ -15,7 +15,7 @@ from store.session import Row, one, run
 
 
 _COLUMNS = """max_send_rate, send_rate, max_24_hour_send, sent_last_24_hours,
-              due_at, slowed_at, blocked_until, blocked_reason"""
+              due_at, slowed_at, blocked_until, blocked_reason, rate_limit, told_twice_until"""
 
 _NAMES = [name.strip() for name in _COLUMNS.split(",")]
 
@@ -82,15 +82,8 @@ def slow_down(session: Session, *, region: str) -> None:
 
 def block(session: Session, *, region: str, seconds: float, reason: str) -> None:
     """Let nobody send for a while, because no connection is made or the quota is used up."""
-    run(
-        session,
-        """UPDATE ses_account SET blocked_reason = :reason,
-               blocked_until = greatest(coalesce(blocked_until, now()), clock_timestamp() + :pause)
-           WHERE region = :region""",
-        region=region,
-        pause=timedelta(seconds=seconds),
-        reason=reason,
-    )
+    account, now = _account(_row(session, region, lock="FOR UPDATE"), region)
+    _store(session, region, pacing.blocked(account, now, pause=timedelta(seconds=seconds), reason=reason))
 
 
 def unblock(session: Session, *, region: str, reason: str) -> None:
@@ -133,10 +126,15 @@ def _store(session: Session, region: str, account: Account) -> None:
     run(
         session,
         """UPDATE ses_account SET send_rate = :send_rate, sent_last_24_hours = :sent_last_24_hours,
-               due_at = :due_at, slowed_at = :slowed_at WHERE region = :region""",
+               due_at = :due_at, slowed_at = :slowed_at, blocked_until = :blocked_until,
+               blocked_reason = :blocked_reason, told_twice_until = :told_twice_until
+           WHERE region = :region""",
         region=region,
         send_rate=account.send_rate,
         sent_last_24_hours=account.sent_last_24_hours,
         due_at=account.due_at,
         slowed_at=account.slowed_at,
+        blocked_until=account.blocked_until,
+        blocked_reason=account.blocked_reason,
+        told_twice_until=account.told_twice_until,
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import pacing
+from core import outcomes, pacing
 from core.pacing import Account, Grant
 
 
@@ -40,6 +40,26 @@ def later(seconds: float) -> datetime:
 )
 def test_the_ceiling_is_ninety_per_cent_of_the_account(max_send_rate: float, ceiling: float) -> None:
     assert pacing.ceiling(an_account(max_send_rate=max_send_rate)) == pytest.approx(ceiling)
+
+
+@pytest.mark.parametrize(
+    ("limit", "ceiling"),
+    [
+        pytest.param(None, 90.0, id="nobody has set one"),
+        pytest.param(12.5, 12.5, id="below the account's it holds as it was said"),
+        pytest.param(90.0, 90.0, id="at the account's"),
+        pytest.param(500.0, 90.0, id="it never raises what Amazon allows"),
+    ],
+)
+def test_an_operators_limit_lowers_the_ceiling(limit: float | None, ceiling: float) -> None:
+    assert pacing.ceiling(an_account(rate_limit=limit)) == pytest.approx(ceiling)
+
+
+def test_a_limit_holds_from_the_next_grant_on_and_after_its_end_the_account_is_as_fast_as_before() -> None:
+    grant, limited = pacing.reserve(an_account(rate_limit=8.0), 48, NOW)
+    assert (grant.count, limited.due_at) == (2, later(0.25))
+    grant, _ = pacing.reserve(replace(limited, rate_limit=None), 48, later(0.25))
+    assert grant.count == 22
 
 
 GRANTS = [
@@ -88,6 +108,101 @@ def test_nobody_is_granted_anything_while_the_account_is_held(
 def test_a_block_that_is_over_holds_nobody() -> None:
     grant, _ = pacing.reserve(an_account(blocked_until=NOW, blocked_reason="quota"), 10, NOW)
     assert grant.count == 10
+
+
+# Clocks that jump
+
+
+HOUR = timedelta(hours=1)
+JUMPED = [
+    pytest.param({"due_at": NOW + HOUR}, {"told_twice_until": NOW + HOUR}, id="a grant of an hour ahead"),
+    pytest.param({"due_at": later(1.001)}, {"told_twice_until": later(1.001)}, id="longer than any grant"),
+    pytest.param(
+        {"due_at": NOW + HOUR, "told_twice_until": NOW + 2 * HOUR},
+        {"told_twice_until": NOW + 2 * HOUR},
+        id="it has gone back further before",
+    ),
+    pytest.param(
+        {"due_at": NOW + HOUR, "told_twice_until": NOW - HOUR},
+        {"told_twice_until": NOW + HOUR},
+        id="it has gone back long ago, too",
+    ),
+    pytest.param(
+        {"blocked_until": NOW + HOUR, "blocked_reason": "quota"},
+        {"blocked_until": None},
+        id="longer than any block",
+    ),
+    pytest.param({"slowed_at": NOW + HOUR}, {"slowed_at": NOW}, id="a throttling that is still to come"),
+]
+
+
+@pytest.mark.parametrize(("left", "changed"), JUMPED)
+def test_a_time_that_only_a_clock_that_went_back_can_have_left_holds_nobody(
+    left: dict[str, object], changed: dict[str, object]
+) -> None:
+    """F20"""
+    grant, after = pacing.reserve(an_account(**left), 5, NOW)
+    assert grant.count == 5
+    assert {name: getattr(after, name) for name in changed} == changed
+    assert after.due_at <= later(1)
+
+
+BELIEVED = [
+    pytest.param({"due_at": later(1)}, id="the longest grant"),
+    pytest.param({"blocked_until": NOW + timedelta(minutes=10)}, id="the longest block"),
+    pytest.param({"due_at": NOW - HOUR, "slowed_at": NOW - HOUR}, id="all of it past"),
+]
+
+
+@pytest.mark.parametrize("left", BELIEVED)
+def test_a_time_that_the_rule_itself_can_have_left_is_believed(left: dict[str, object]) -> None:
+    account = an_account(**left)
+    assert pacing.believed(account, NOW) == account
+
+
+def test_after_a_block_for_ambiguity_a_clock_that_went_back_still_admits_no_more_than_a_probe() -> None:
+    account = pacing.blocked(an_account(), NOW + HOUR, pause=timedelta(seconds=30), reason=pacing.AMBIGUITY)
+    grant, _ = pacing.reserve(account, 48, NOW)
+    assert grant == Grant(count=1, is_probe=True)
+
+
+def test_a_block_after_the_clock_went_back_holds_for_its_own_time() -> None:
+    account = pacing.blocked(an_account(), NOW + HOUR, pause=timedelta(minutes=10), reason="quota")
+    account = pacing.blocked(account, NOW, pause=timedelta(minutes=5), reason="quota")
+    assert account.blocked_until == NOW + timedelta(minutes=5)
+
+
+def test_throttling_after_the_clock_went_back_slows_down_and_heals_in_time() -> None:
+    account = pacing.slowed(pacing.slowed(an_account(), NOW + HOUR), NOW)
+    account = pacing.slowed(account, later(1))
+    assert account.send_rate == pytest.approx(44.1)
+    assert pacing.rate(account, later(60)) == pytest.approx(90.0)
+
+
+def test_no_reason_for_a_block_is_longer_than_the_longest() -> None:
+    pauses = [
+        outcomes.QUOTA_PAUSE_SECONDS,
+        outcomes.CLOCK_PAUSE_SECONDS,
+        outcomes.LONGEST_AMBIGUITY_PAUSE,
+        *outcomes.UNREACHABLE_PAUSES,
+    ]
+    assert timedelta(seconds=max(pauses)) <= pacing.LONGEST_BLOCK
+
+
+@given(
+    st.floats(min_value=1, max_value=500),
+    st.lists(st.tuples(st.floats(-7200, 7200), st.integers(1, 500)), min_size=1, max_size=40),
+)
+def test_whatever_the_clock_does_nobody_waits_longer_than_a_second(
+    max_send_rate: float, asked: list[tuple[float, int]]
+) -> None:
+    """F20"""
+    account, now = an_account(max_send_rate=max_send_rate, max_24_hour_send=-1.0), NOW
+    for jump, wanted in asked:
+        now += timedelta(seconds=jump)
+        grant, account = pacing.reserve(account, wanted, now)
+        assert grant.wait <= timedelta(seconds=1)
+        assert grant.count or grant.wait
 
 
 @pytest.mark.parametrize(
