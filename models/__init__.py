@@ -7,6 +7,7 @@ from models.inbox_event import InboxEvent
 from models.ledger_quarantine import LedgerQuarantine
 from models.mailbox_domain import MailboxDomain
 from models.preflight_override import PreflightOverride
+from models.seed import SeedAddress, SeedList, SeedSend
 from models.sending_domain import SendingDomain, WarmupAllowance
 from models.ses_account import SesAccount
 from models.suppression import Suppression
@@ -31,6 +32,9 @@ __all__ = [
     "LedgerQuarantine",
     "MailboxDomain",
     "PreflightOverride",
+    "SeedAddress",
+    "SeedList",
+    "SeedSend",
     "SendingDomain",
     "SesAccount",
     "Suppression",

@@ -19,7 +19,8 @@ class SesAccount(SQLModel, table=True):
     when it went back: times up to then may have been told twice.
 
     While `quarantine_id` names a row of `ledger_quarantine`, no intent is committed. `others_24_hours` is what other
-    applications were seen to send through the account.
+    applications were seen to send through the account. `canary_at` is when one mail was last sent by both of SES's calls,
+    to be compared.
     """
 
     __tablename__ = "ses_account"
@@ -40,4 +41,5 @@ class SesAccount(SQLModel, table=True):
     ledger_system: str | None = Field(default=None, sa_column=words("ledger_system", required=False))
     ledger_timeline: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
     others_24_hours: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
+    canary_at: datetime | None = Field(default=None, sa_column=moment("canary_at"))
     quarantine_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
