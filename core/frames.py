@@ -32,6 +32,7 @@ from core.errors import TemplateForbiddenError
 # What a hole costs each message of a call: its name, quotes and escapes. A shorter piece is cheaper inside the hole.
 WORTH: Final = 32
 MARK: Final = "\0"
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HEAD = re.compile(r".[{}\\~]*", re.DOTALL)
 _TAIL = re.compile(r"[{}\\~]*.\Z", re.DOTALL)
 
@@ -84,6 +85,15 @@ class Filling:
     def whole(cls, html: str, text: str) -> "Filling":
         """Return parts that share nothing with others."""
         return cls(WHOLE, (html,), WHOLE, (text,))
+
+    def put_together(self) -> tuple[str, str]:
+        """Return HTML and text as SES puts them together: by the holes' names in the template that it reads."""
+        return _put_together(self.html_frame, self.html, "h"), _put_together(self.text_frame, self.text, "t")
+
+
+def _put_together(frame: Frame, holes: Sequence[str], prefix: str) -> str:
+    values = dict(zip(frame.names(prefix), holes, strict=True))
+    return _PLACE.sub(lambda place: values.get(place[1], ""), frame.as_template(prefix))
 
 
 def carve(tree: nodes.Template) -> Frame:

@@ -17,6 +17,7 @@ See:
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from xml.dom import DOMException
@@ -48,6 +49,19 @@ def inline_page(html: str) -> str:
     check_size(page)
     learned = learn(page)
     return learned.whole() if quarrel(page, learned) else markup.edit(clean, learned.edits)
+
+
+def premailers_page(html: str) -> str:
+    """Return a rendered page as premailer itself writes it: none of our reading of it, and no edit of ours.
+
+    Raises:
+        TemplateError: As `inline_page`.
+    """
+    clean = markup.edit(html, scrub(markup.lex(html)))
+    check_size(markup.lex(clean))
+    with _complaints():
+        written: str = stylesheets.OfflinePremailer().transform(clean)
+    return written
 
 
 def scrub(page: Page) -> list[Edit]:
@@ -126,21 +140,28 @@ def learn(page: Page) -> Learned:
     numbered = markup.edit(
         page.source, [(s.after_name, s.after_name, f' {_MARK}="{s.number}"') for s in page.sites]
     ).strip()
-    try:
+    with _complaints():
         # Bytes with the encoding named, so that a `<meta charset>` of another encoding is not believed.
         root = etree.fromstring(numbered.encode(), etree.HTMLParser(encoding="utf-8"))
         elements = list(root.iter(etree.Element))
         parents = {n: _number(e.getparent()) for e in elements if (n := _number(e)) is not None}
         behind = [e for e in elements if e.tag == "style" and (e.tail or "").strip()]
         stylesheets.OfflinePremailer().transform(root)
-    except (ValueError, AssertionError, etree.LxmlError, SelectorError, DOMException, IndexError) as error:
-        raise TemplateError(
-            f"the CSS cannot be inlined: {error}", hint="check the style sheet and the page"
-        ) from error
     edits = [edit for element in elements for edit in _edits(page, element)]
     lost = any(element.getparent() is None for element in behind)
     doctype = numbered.startswith(root.getroottree().docinfo.doctype)
     return Learned(edits, parents, len(parents) != len(elements), lost, root, doctype)
+
+
+@contextmanager
+def _complaints() -> Iterator[None]:
+    """Translate what premailer, and who works for it, raise about a page."""
+    try:
+        yield
+    except (ValueError, AssertionError, etree.LxmlError, SelectorError, DOMException, IndexError) as error:
+        raise TemplateError(
+            f"the CSS cannot be inlined: {error}", hint="check the style sheet and the page"
+        ) from error
 
 
 class Quarrel(NamedTuple):
