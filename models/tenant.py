@@ -10,7 +10,10 @@ from models.base import created, identity, json_object, one_of, word, words
 
 
 class Tenant(SQLModel, table=True):
-    """Who sends. `ses_tenant_name` and `configuration_set` are SES's own isolation of it."""
+    """Who sends. `ses_tenant_name` and `configuration_set` are SES's own isolation of it.
+
+    `locale` is that of readers who say nothing; empty, they get a template's default files.
+    """
 
     __tablename__ = "tenant"
     __table_args__ = (
@@ -27,6 +30,7 @@ class Tenant(SQLModel, table=True):
     postal_address: str = Field(sa_column=words("postal_address"))
     website: str = Field(default="", sa_column=words("website", ""))
     time_zone: str = Field(default="UTC", sa_column=words("time_zone", "UTC"))
+    locale: str = Field(default="", sa_column=words("locale", ""))
     state: TenantState = Field(
         default=TenantState.ACTIVE, sa_column=word("state", TenantState.ACTIVE, of=TenantState)
     )
