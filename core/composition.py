@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, nodes
 from jinja2.exceptions import TemplateSyntaxError as JinjaSyntaxError
 
+from core import locales
 from core.errors import TemplateForbiddenError, TemplateLimitError, TemplateSyntaxError
 
 
@@ -53,6 +54,7 @@ class Composition:
 class _Composer:
     environment: Environment
     shared: Mapping[str, str]
+    tag: str = locales.DEFAULT
     nodes_left: int = MAX_NODES
     nesting: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -145,7 +147,7 @@ class _Composer:
             raise TemplateForbiddenError(
                 f"{self.where(expression)}: the name of a template is computed", hint="write the name itself"
             )
-        return expression.value
+        return locales.shared_name(expression.value, self.tag, self.shared, self.nesting)
 
     def source(self, name: str) -> str:
         if name not in self.shared:
@@ -186,15 +188,28 @@ class _Composer:
         return [self._cloned(item) for item in value] if isinstance(value, list) else value
 
 
-def compose(environment: Environment, name: str, source: str, shared: Mapping[str, str]) -> Composition:
+def compose(
+    environment: Environment,
+    name: str,
+    source: str,
+    shared: Mapping[str, str],
+    tag: str = locales.DEFAULT,
+) -> Composition:
     """Return the one tree of a template, its layout and its parts.
+
+    Args:
+        environment: Whose dialect it is.
+        name: Of the file.
+        source: The file.
+        shared: By name, the files that it may name.
+        tag: Of the file's locale: a shared file that has a variant of it is meant in its own place (`core/locales.py`).
 
     Raises:
         TemplateSyntaxError: Jinja cannot parse one of the files; the message names file and line.
         TemplateForbiddenError: A name is computed, or is not shared.
         TemplateLimitError: Too long, too many nodes, or files inside each other without end.
     """
-    composer = _Composer(environment, shared)
+    composer = _Composer(environment, shared, tag)
     try:
         body = composer.file(name, source, {})
         tree = nodes.Template(body, lineno=1)

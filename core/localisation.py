@@ -10,8 +10,8 @@ Terms:
     locale: a language with or without a region, such as `de` or `de_AT`; `de-AT` is read as well.
 
 Invariants:
-    The locale is the filter's own argument, else the contact's `locale`, else its `language`, else `en`. One that we do
-        not have is taken for its language, and that for `en`: a reader's odd setting stops no campaign.
+    The locale is the filter's own argument, else the message's `locale` (`core/locales.py`). One that we do not have is
+        taken for its language, and that for `en`: a reader's odd setting stops no campaign.
     What is no date or number is the data's fault and raises; `None` prints nothing.
     Only `LOCALES` are used: they are loaded before a rendering process can open no file any more.
 
@@ -30,6 +30,7 @@ from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2.runtime import Context, Undefined
 from jinja2.utils import pass_context
 
+from core import locales
 from core.errors import TemplateError
 
 
@@ -60,21 +61,13 @@ def load() -> None:
 def negotiate(wanted: object) -> str:
     """Return the one of our locales that comes nearest: the same, its language, or `en`.
 
-    >>> [negotiate(wanted) for wanted in ("de-AT", "de_LI", "nb-NO", "tlh", None)]
-    ['de_AT', 'de', 'nb', 'en', 'en']
+    >>> [negotiate(wanted) for wanted in ("de-AT", "de_LI", "nb-NO", "zh-Hant-TW", "tlh", None)]
+    ['de_AT', 'de', 'nb', 'zh_TW', 'en', 'en']
     """
-    if not isinstance(wanted, str):
-        return FALLBACK
-    language, _, region = wanted.replace("-", "_").partition("_")
-    exact = f"{language.lower()}_{region.upper()}" if region else language.lower()
-    return next((name for name in (exact, language.lower()) if name in LOCALES), FALLBACK)
-
-
-def locale_of(data: Mapping[str, Any]) -> str:
-    """Return the locale of a message's data: its contact's."""
-    contact = data.get("contact")
-    known = contact if isinstance(contact, dict) else {}
-    return negotiate(known.get("locale") or known.get("language"))
+    tag = locales.canonical(wanted) if isinstance(wanted, str) else None
+    subtags = tag.split("-") if tag else [FALLBACK]
+    near = (f"{subtags[0]}_{region}" for region in subtags[1:3])
+    return next((name for name in (*near, subtags[0]) if name in LOCALES), FALLBACK)
 
 
 @pass_context
@@ -150,7 +143,7 @@ LOCAL_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
 
 
 def _locale(context: Context, wanted: str | None) -> str:
-    return negotiate(wanted) if wanted else locale_of({"contact": context.get("contact")})
+    return negotiate(wanted or context.get("locale"))
 
 
 def _is_nothing(value: Any) -> bool:
