@@ -8,9 +8,10 @@ See:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
+from core import equality
 from core.errors import (
     TemplateError,
     TemplateForbiddenError,
@@ -19,6 +20,7 @@ from core.errors import (
     TemplateUndefinedError,
 )
 from core.frames import Frame
+from core.locales import PARTS, Variant
 from core.rendering import MAX_INLINED, MAX_OUTPUT, Holes
 
 
@@ -26,6 +28,7 @@ MAX_FRAME: Final = 8 * 2**20
 MAX_SUBJECT: Final = 10_000
 _LONGEST_LINE: Final = 1_000
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
+_WORDS: Final = re.compile(r"[a-z0-9:,'/\[\]. -]*")
 _BRACES: Final = frozenset("{}\\~")
 _ERRORS: Final[Mapping[str, type[TemplateError]]] = {
     kind.__name__: kind
@@ -76,6 +79,21 @@ def frame(value: object) -> Frame:
     return Frame(pieces)
 
 
+def frames(told: Mapping[str, Any]) -> tuple[Frame, Frame]:
+    """Return the frames of HTML and text of one variant."""
+    return frame(told["html"]), frame(told["text"])
+
+
+def variant(tag: str, told: Mapping[str, Any], overrides: Iterable[str]) -> Variant:
+    """Return what a child has found out about one variant; which parts it overrides is known from its sources."""
+    return Variant(
+        locale=tag,
+        overrides=tuple(part for part in PARTS if part in overrides),
+        inlining=when(told["inlining"]),
+        why=text(told["why"], 10_000),
+    )
+
+
 def holes(answer: Mapping[str, Any], html_frame: Frame, text_frame: Frame) -> Holes:
     """Return what a message puts into its frames.
 
@@ -87,6 +105,18 @@ def holes(answer: Mapping[str, Any], html_frame: Frame, text_frame: Frame) -> Ho
     if len(html) != len(html_frame.pieces) + 1 or len(plain) != len(text_frame.pieces) + 1:
         raise ValueError
     return Holes(subject, html, plain)
+
+
+def difference(value: object) -> str:
+    """Return how a message differs, in words that can stand in a log: no data, and so no address, can be spelled in them.
+
+    Raises:
+        ValueError: There are other characters in them.
+    """
+    words = text(value, 2 * equality.MOST)
+    if not _WORDS.fullmatch(words):
+        raise ValueError
+    return words
 
 
 def error(answer: object) -> TemplateError:

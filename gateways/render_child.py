@@ -4,8 +4,8 @@ A sandbox inside Python has been escaped before, so what escapes must find nothi
 descriptor but one, no network, no second process, little memory, and a parent that expects the worst of what it answers.
 `gateways/render_process.py` is that parent.
 
-Frames: four bytes of length, big-endian, then JSON. The parent asks `{"open", "sources"}` or `{"fill", "context"}`,
-both with `seconds`; there is one answer to each.
+Frames: four bytes of length, big-endian, then JSON. The parent asks `{"open", "sources"}`, `{"fill", "context"}`, `"plainly"`
+with it if premailer shall write the HTML, or `{"audit", "context", "html"}`, all with `seconds`; there is one answer to each.
 
 Standards:
     RFC 8259 (JSON). PEP 578 (Python runtime audit hooks). Linux: unshare(2), prctl(2), capset(2), setrlimit(2).
@@ -79,6 +79,7 @@ class Kitchen:
             self.answer({"open": body, "sources": sources, "seconds": 60})
             self.answer({"fill": body, "context": {"a": "<é>"}, "seconds": 60})
             self.answer({"fill": body, "context": {}, "seconds": 60})
+            self.answer({"audit": body, "context": {"a": "<é>"}, "html": page, "seconds": 60})
         self._templates.clear()
         self._localisation.load()
         for codec in _CODECS:
@@ -88,7 +89,9 @@ class Kitchen:
         """Return the answer to a request; an error of the template is one too."""
         _limit_cpu(request["seconds"])
         try:
-            return self._opened(request) if "open" in request else self._filled(request)
+            if "open" in request:
+                return self._opened(request)
+            return self._audited(request) if "audit" in request else self._filled(request)
         except self._errors.PosthouseError as error:
             return {"error": [type(error).__name__, error.code, error.message, error.hint]}
         except MemoryError:
@@ -107,20 +110,38 @@ class Kitchen:
         if len(self._templates) > TEMPLATES:
             self._templates.popitem(last=False)
         return {
-            "inlining": compiled.inlining,
-            "why": compiled.why,
             "fields": sorted(compiled.fields),
-            "html": compiled.html_frame.pieces,
-            "text": compiled.text_frame.pieces,
+            **_told(compiled),
+            "variants": {tag: _told(variant) for tag, variant in compiled.variants.items()},
         }
 
     def _filled(self, request: dict[str, Any]) -> dict[str, Any]:
-        compiled = self._templates.get(request["fill"])
+        compiled = self._known(request["fill"])
         if compiled is None:
             return {"unknown": True}
-        self._templates.move_to_end(request["fill"])
-        holes = compiled.fill(request["context"])
+        fill = compiled.fill_plainly if "plainly" in request else compiled.fill
+        holes = fill(request["context"])
         return {"subject": holes.subject, "html": holes.html, "text": holes.text}
+
+    def _audited(self, request: dict[str, Any]) -> dict[str, Any]:
+        compiled = self._known(request["audit"])
+        if compiled is None:
+            return {"unknown": True}
+        return {"difference": compiled.audit(request["context"], request["html"])}
+
+    def _known(self, key: str) -> Any:
+        if key in self._templates:
+            self._templates.move_to_end(key)
+        return self._templates.get(key)
+
+
+def _told(compiled: Any) -> dict[str, Any]:
+    return {
+        "inlining": compiled.inlining,
+        "why": compiled.why,
+        "html": compiled.html_frame.pieces,
+        "text": compiled.text_frame.pieces,
+    }
 
 
 def wall_in(parent: int) -> dict[str, bool]:
