@@ -12,15 +12,17 @@ See:
     deliveries; docs/sending.md for what a crash at each beat leaves behind.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from sqlmodel import Session
 
 from core.campaigns import CampaignState
 from core.deliveries import Move, State, sources
+from core.outcomes import LONGER_THAN_ANY_RETRY
 from core.suppression import SKIP_REASONS
 from core.tenants import TenantState
 from store.session import count, one, rows, run
@@ -34,6 +36,18 @@ class Claimed:
     contact_id: int
     address: str
     attributes: Mapping[str, Any]
+    provider: str
+    tier: int
+
+
+class Position(NamedTuple):
+    """A place in the order in which one mailbox provider's messages leave."""
+
+    tier: int
+    delivery_id: int
+
+
+BEGINNING: Final = Position(-1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +64,72 @@ def claim(
     tenant_id: int,
     campaign_id: int,
     token: str,
-    limit: int,
+    shares: Mapping[str, int],
     lease: timedelta,
-    after: int = 0,
+    after: Mapping[str, Position] | None = None,
 ) -> list[Claimed]:
-    """Reserve up to `limit` due deliveries; those that another worker is reserving are passed over.
+    """Reserve due deliveries; those that another worker is reserving are passed over.
 
-    `after` is where the last claim ended: from there the index has no entries of deliveries that are gone. They stay
-    in it until the next vacuum, and every claim from the beginning would walk over all of them.
+    Args:
+        session: The caller's transaction.
+        tenant_id: Whose campaign.
+        campaign_id: The campaign.
+        token: The claim's name; only its holder may begin or release what it reserves.
+        shares: The most of each mailbox provider. Of each the most engaged people come first.
+        lease: How long they are reserved.
+        after: Where the last claim of a provider ended: from there the index has no entries of deliveries that are gone.
+            They stay in it until the next vacuum, and every claim from the beginning would walk over all of them.
     """
+    after = after or {}
+    starts = [after.get(provider, BEGINNING) for provider in shares]
     claimed = run(
         session,
-        """WITH due AS (
-               SELECT tenant_id, id FROM delivery
-               WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending' AND id > :after
-                 AND (not_before IS NULL OR not_before <= clock_timestamp())
-               ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+        """WITH share AS MATERIALIZED (
+               SELECT * FROM unnest(CAST(:providers AS text[]), CAST(:most AS int[]), CAST(:tiers AS int[]),
+                                    CAST(:ids AS bigint[])) AS s (provider, most, after_tier, after_id)
+           ), due AS MATERIALIZED (
+               SELECT walked.tenant_id, walked.id FROM share s, LATERAL (
+                   SELECT tenant_id, id FROM delivery
+                   WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = s.provider
+                     AND state = 'pending' AND (tier, id) > (s.after_tier, s.after_id)
+                     AND (not_before IS NULL OR not_before <= clock_timestamp()
+                          OR not_before > clock_timestamp() + :too_long)
+                   ORDER BY tier, id LIMIT s.most FOR UPDATE SKIP LOCKED
+               ) AS walked
            )
            UPDATE delivery d SET state = :claimed, claim_token = :token, lease_until = clock_timestamp() + :lease
            FROM due, contact c
            WHERE d.tenant_id = due.tenant_id AND d.id = due.id AND c.tenant_id = d.tenant_id AND c.id = d.contact_id
-           RETURNING d.id, d.contact_id, c.address, c.attributes""",
+           RETURNING d.id, d.contact_id, d.provider, d.tier, c.address, c.attributes""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
         token=token,
-        limit=limit,
+        providers=list(shares),
+        most=list(shares.values()),
+        tiers=[position.tier for position in starts],
+        ids=[position.delivery_id for position in starts],
         lease=lease,
-        after=after,
+        too_long=LONGER_THAN_ANY_RETRY,
         claimed=State.CLAIMED,
     )
-    return [Claimed(row.id, row.contact_id, row.address, row.attributes) for row in claimed]
+    return [
+        Claimed(row.id, row.contact_id, row.address, row.attributes, row.provider, row.tier)
+        for row in claimed
+    ]
+
+
+def is_any_pending(session: Session, *, tenant_id: int, campaign_id: int, providers: Collection[str]) -> bool:
+    """Whether anybody of these mailbox providers waits, be it for a time that has not come."""
+    row = one(
+        session,
+        """SELECT FROM unnest(CAST(:providers AS text[])) AS asked (provider), LATERAL (
+               SELECT FROM delivery WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id
+                 AND provider = asked.provider AND state = 'pending' LIMIT 1) AS found LIMIT 1""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        providers=list(providers),
+    )
+    return row is not None
 
 
 def may_send(session: Session, *, tenant_id: int, campaign_id: int) -> bool:
@@ -219,9 +269,9 @@ class Outcome:
     retry_in: timedelta = timedelta(0)
 
 
-def record_outcomes(session: Session, *, tenant_id: int, outcomes: Sequence[Outcome]) -> int:
-    """Record calls that were not accepted, fenced by their attempts; return how many are pending again."""
-    pending = 0
+def record_outcomes(session: Session, *, tenant_id: int, outcomes: Sequence[Outcome]) -> Counter[str]:
+    """Record calls that were not accepted, fenced by their attempts; count who is pending again by mailbox provider."""
+    pending: Counter[str] = Counter()
     for move, after in (
         (Move.REFUSED, State.FAILED),
         (Move.NOT_SENT, State.PENDING),
@@ -230,14 +280,18 @@ def record_outcomes(session: Session, *, tenant_id: int, outcomes: Sequence[Outc
         group = [outcome for outcome in outcomes if outcome.move is move]
         if group:
             moved = _settle(session, tenant_id, group, move, after)
-            pending += moved if move is Move.NOT_SENT else 0
+            if move is Move.NOT_SENT:
+                pending.update(moved)
     if outcomes:
         _settle_attempts(session, tenant_id, outcomes)
     return pending
 
 
-def _settle(session: Session, tenant_id: int, group: Sequence[Outcome], move: Move, after: State) -> int:
-    return count(
+def _settle(
+    session: Session, tenant_id: int, group: Sequence[Outcome], move: Move, after: State
+) -> list[str]:
+    """Return the mailbox provider of each delivery that was moved."""
+    moved = rows(
         session,
         """WITH answered AS MATERIALIZED (
                SELECT CAST(:tenant_id AS bigint) AS tenant_id, w.*
@@ -251,7 +305,8 @@ def _settle(session: Session, tenant_id: int, group: Sequence[Outcome], move: Mo
                resolved_at = CASE WHEN :after = 'failed' THEN clock_timestamp() END
            FROM answered w
            WHERE d.tenant_id = w.tenant_id AND d.id = w.id AND d.attempt_id = w.attempt_id
-             AND d.state = ANY(:sources)""",
+             AND d.state = ANY(:sources)
+           RETURNING d.provider""",
         tenant_id=tenant_id,
         after=str(after),
         sources=[str(state) for state in sources(move) if state is not State.CLAIMED],
@@ -260,6 +315,7 @@ def _settle(session: Session, tenant_id: int, group: Sequence[Outcome], move: Mo
         codes=[outcome.code for outcome in group],
         retries=[outcome.retry_in for outcome in group],
     )
+    return [row["provider"] for row in moved]
 
 
 def _settle_attempts(session: Session, tenant_id: int, outcomes: Sequence[Outcome]) -> None:
@@ -297,8 +353,10 @@ def cancel_waiting(session: Session, *, tenant_id: int, campaign_id: int) -> int
     )
 
 
-def due_in(session: Session, *, tenant_id: int, campaign_id: int) -> timedelta | None:
-    """Return how long until the next delivery that waits for its time is due; None when none does.
+def due_in(
+    session: Session, *, tenant_id: int, campaign_id: int, providers: Collection[str]
+) -> timedelta | None:
+    """Return how long until the next delivery of these mailbox providers is due that waits for its time; None when none does.
 
     One that has become due since somebody looked is due in no time, and not nobody: a sender that asks after a claim that
     found nobody would else end with a message left.
@@ -306,10 +364,11 @@ def due_in(session: Session, *, tenant_id: int, campaign_id: int) -> timedelta |
     row = one(
         session,
         """SELECT min(not_before) AS next_at, clock_timestamp() AS now FROM delivery
-           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'
-             AND not_before IS NOT NULL""",
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = ANY(:providers)
+             AND state = 'pending' AND not_before IS NOT NULL""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
+        providers=list(providers),
     )
     assert row is not None
     return None if row["next_at"] is None else max(row["next_at"] - row["now"], timedelta(0))

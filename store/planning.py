@@ -16,8 +16,10 @@ from itertools import pairwise
 from sqlmodel import Session
 
 from core.campaigns import CampaignState
+from core.engagement import NEVER, TIER_DAYS
+from core.providers import OTHER
 from core.suppression import SKIP_REASONS
-from store.session import count, one, run
+from store.session import count, one, rows, run
 
 
 SLICE_MEMBERS = 250_000
@@ -45,7 +47,7 @@ _STRENGTH = " ".join(f"WHEN '{reason}' THEN {rank}" for rank, reason in enumerat
 
 _JUDGED = f"""
 WITH candidate AS (
-    SELECT c.id, c.recipient_key, c.state,
+    SELECT c.id, c.recipient_key, c.state, c.address, greatest(c.engaged_at, c.consent_at) AS engaged_at,
            row_number() OVER (PARTITION BY c.recipient_key ORDER BY c.state = 'retired', c.id) AS nth
     FROM audience_member m
     JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
@@ -59,12 +61,20 @@ WITH candidate AS (
       AND recipient_key >= :key_from AND recipient_key < :key_below
     ORDER BY recipient_key, CASE reason {_STRENGTH} END
 ), judged AS (
-    SELECT candidate.id, candidate.recipient_key,
+    SELECT candidate.id, candidate.recipient_key, candidate.address, candidate.engaged_at,
            CASE WHEN suppressed.reason IS NOT NULL THEN suppressed.reason
                 WHEN candidate.state = 'retired' THEN 'retired'
                 WHEN candidate.nth > 1 THEN 'duplicate' END AS reason
     FROM candidate LEFT JOIN suppressed USING (recipient_key)
 )"""  # noqa: S608  # the only text put in is our own enums
+
+
+# As `core.engagement.tier` says it.
+_TIERS = " ".join(
+    f"WHEN j.engaged_at >= now() - interval '{days} days' THEN {number}"
+    for number, days in enumerate(TIER_DAYS)
+)
+_TIER = f"CASE {_TIERS} ELSE {NEVER} END"
 
 
 # Under the lock nobody else adds deliveries, so that who has one is left out beforehand: ON CONFLICT would cost each
@@ -81,8 +91,9 @@ _INSERT = f"""{_JUDGED}, planned AS (
         SELECT FROM planned p WHERE p.recipient_key = j.recipient_key AND p.contact_id = j.id)
     ON CONFLICT DO NOTHING
 )
-INSERT INTO delivery (tenant_id, campaign_id, contact_id, recipient_key)
-SELECT :tenant_id, :campaign_id, j.id, j.recipient_key FROM judged j
+INSERT INTO delivery (tenant_id, campaign_id, contact_id, recipient_key, provider, tier)
+SELECT :tenant_id, :campaign_id, j.id, j.recipient_key, coalesce(mailbox.provider, '{OTHER}'), {_TIER}
+FROM judged j LEFT JOIN mailbox_domain mailbox ON mailbox.domain = lower(split_part(j.address, '@', -1))
 WHERE j.reason IS NULL
   AND NOT EXISTS (SELECT FROM planned p WHERE p.recipient_key = j.recipient_key)
   AND NOT EXISTS (SELECT FROM campaign_exclusion e WHERE e.tenant_id = :tenant_id
@@ -154,12 +165,33 @@ def preview(session: Session, *, tenant_id: int, audience_id: int) -> dict[str |
 
 
 def finish_plan(session: Session, *, tenant_id: int, campaign_id: int) -> None:
-    """Mark the plan as complete: from now on the campaign's messages may leave."""
+    """Mark the plan as complete, and count it by mailbox provider: from now on the campaign's messages may leave."""
+    if not _lock_open_plan(session, tenant_id, campaign_id):
+        return
+    run(
+        session,
+        """INSERT INTO campaign_provider (tenant_id, campaign_id, provider, planned)
+           SELECT :tenant_id, :campaign_id, provider, count(*) FROM delivery
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id GROUP BY provider""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
     run(
         session,
         """UPDATE campaign SET planned_at = now(), started_at = coalesce(started_at, now())
-           WHERE tenant_id = :tenant_id AND id = :campaign_id AND planned_at IS NULL AND state = :sending""",
+           WHERE tenant_id = :tenant_id AND id = :campaign_id""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
-        sending=CampaignState.SENDING,
     )
+
+
+def planned(session: Session, *, tenant_id: int, campaign_id: int) -> dict[str, int]:
+    """Return how many deliveries were planned for each mailbox provider; nobody before the plan is complete."""
+    found = rows(
+        session,
+        """SELECT provider, planned FROM campaign_provider
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+    return {row["provider"]: int(row["planned"]) for row in found}

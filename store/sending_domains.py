@@ -8,13 +8,12 @@ from typing import Any
 from sqlmodel import Session
 
 from core import warmup
+from core.allowances import ALL
 from core.errors import NotFoundError
 from core.warmup import DayReport, Decision
 from store.session import Row, count, one, rows, run
 
 
-# Until caps are kept per group of mailbox providers, one allowance holds for all of them.
-ALL_PROVIDERS = "all"
 UNDECIDED = "rung"  # the rule of a day that began before yesterday was judged
 OPERATOR = "operator"  # the rule of a day that a person has set
 UNLIMITED = 2**62  # the allowance of the day on which a domain became warm
@@ -77,63 +76,6 @@ def local_now(session: Session, *, tenant_id: int) -> datetime:
     return now
 
 
-def today(session: Session, *, tenant_id: int, sending_domain_id: int) -> tuple[date, bool]:
-    """Return the day on the tenant's wall, and whether its messages need an allowance, as those of a warm domain do not.
-
-    On the day on which a domain became warm there still is one, and what it has used goes on being counted.
-    """
-    row = one(
-        session,
-        """SELECT wall.day, d.rung IS NOT NULL OR EXISTS (
-               SELECT FROM warmup_allowance w WHERE w.tenant_id = d.tenant_id AND w.sending_domain_id = d.id
-                 AND w.on_day = wall.day AND w.provider = :provider) AS limited
-           FROM tenant t JOIN sending_domain d ON d.tenant_id = t.id,
-                LATERAL (SELECT (clock_timestamp() AT TIME ZONE t.time_zone)::date AS day) AS wall
-           WHERE t.id = :tenant_id AND d.id = :sending_domain_id""",
-        tenant_id=tenant_id,
-        sending_domain_id=sending_domain_id,
-        provider=ALL_PROVIDERS,
-    )
-    assert row is not None
-    return row["day"], row["limited"]
-
-
-def open_day(session: Session, *, tenant_id: int, sending_domain_id: int) -> bool:
-    """Make today's allowance from the domain's rung if there is none yet; return False when the domain is warm."""
-    rung = rung_of(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id)
-    allowance = warmup.allowance(rung)
-    if allowance is None:
-        return False
-    run(
-        session,
-        """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule)
-           VALUES (:tenant_id, :sending_domain_id, :day, :provider, :allowance, :undecided)
-           ON CONFLICT DO NOTHING""",
-        tenant_id=tenant_id,
-        sending_domain_id=sending_domain_id,
-        day=local_now(session, tenant_id=tenant_id).date(),
-        provider=ALL_PROVIDERS,
-        allowance=allowance,
-        undecided=UNDECIDED,
-    )
-    return True
-
-
-def left_today(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
-    """Return how many messages today's allowance still admits; None when no allowance holds the domain."""
-    row = one(
-        session,
-        """SELECT allowance - used AS left FROM warmup_allowance
-           WHERE tenant_id = :tenant_id AND sending_domain_id = :sending_domain_id AND on_day = :day
-             AND provider = :provider""",
-        tenant_id=tenant_id,
-        sending_domain_id=sending_domain_id,
-        day=local_now(session, tenant_id=tenant_id).date(),
-        provider=ALL_PROVIDERS,
-    )
-    return None if row is None else int(row["left"])
-
-
 def rung_of(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
     """Return the domain's rung; None when it is warm."""
     row = one(
@@ -145,51 +87,6 @@ def rung_of(session: Session, *, tenant_id: int, sending_domain_id: int) -> int 
     assert row is not None
     rung: int | None = row["rung"]
     return rung
-
-
-def left_or_allowed(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
-    """Return what is left of today, or what the rung would allow on a day that nobody has opened yet."""
-    key = {"tenant_id": tenant_id, "sending_domain_id": sending_domain_id}
-    left = left_today(session, **key)
-    return warmup.allowance(rung_of(session, **key)) if left is None else left
-
-
-def take(session: Session, *, tenant_id: int, sending_domain_id: int, day: date, wanted: int) -> int | None:
-    """Take up to `wanted` tokens of the day's allowance, in the caller's transaction; return how many were had.
-
-    None means that the day has no allowance: the domain is warm, or nobody has opened the day.
-    """
-    row = one(
-        session,
-        """UPDATE warmup_allowance w SET used = w.used + least(:wanted, w.allowance - w.used)
-           FROM (SELECT used FROM warmup_allowance WHERE tenant_id = :tenant_id
-                 AND sending_domain_id = :sending_domain_id AND on_day = :day AND provider = :provider
-                 FOR UPDATE) AS before
-           WHERE w.tenant_id = :tenant_id AND w.sending_domain_id = :sending_domain_id AND w.on_day = :day
-             AND w.provider = :provider
-           RETURNING w.used - before.used AS taken""",
-        tenant_id=tenant_id,
-        sending_domain_id=sending_domain_id,
-        day=day,
-        wanted=wanted,
-        provider=ALL_PROVIDERS,
-    )
-    return int(row["taken"]) if row else None
-
-
-def give_back(session: Session, *, tenant_id: int, sending_domain_id: int, day: date, tokens: int) -> None:
-    """Return tokens of messages that are proven unsent. A message in doubt keeps its token."""
-    if tokens:
-        run(
-            session,
-            """UPDATE warmup_allowance SET used = used - :tokens WHERE tenant_id = :tenant_id
-               AND sending_domain_id = :sending_domain_id AND on_day = :day AND provider = :provider""",
-            tenant_id=tenant_id,
-            sending_domain_id=sending_domain_id,
-            day=day,
-            tokens=tokens,
-            provider=ALL_PROVIDERS,
-        )
 
 
 def day_report(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> DayReport | None:
@@ -216,7 +113,7 @@ def day_report(session: Session, *, tenant_id: int, sending_domain_id: int, day:
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         day=day,
-        provider=ALL_PROVIDERS,
+        provider=ALL,
     )
     return None if row is None or row["allowance"] is None else DayReport(**row)
 
@@ -246,7 +143,7 @@ def climb(
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         day=day,
-        provider=ALL_PROVIDERS,
+        provider=ALL,
         allowance=UNLIMITED if allowance is None else allowance,
         rule=decision.rule,
         evidence=json.dumps(evidence, default=str),
@@ -286,7 +183,7 @@ def set_day(
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         day=day,
-        provider=ALL_PROVIDERS,
+        provider=ALL,
         allowance=allowance,
         rule=OPERATOR,
         evidence=json.dumps(evidence, default=str),
@@ -304,7 +201,7 @@ def rule_of(session: Session, *, tenant_id: int, sending_domain_id: int, day: da
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         day=day,
-        provider=ALL_PROVIDERS,
+        provider=ALL,
     )
     return None if row is None else str(row["rule"])
 

@@ -19,11 +19,13 @@ from core.tenants import TenantState
 from gateways import templates
 from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
-from store import accounts, audiences, campaigns, planning, sending_domains, tenants
+from store import accounts, allowances, audiences, campaigns, planning, sending_domains, tenants
 from store import preflight as records
 from store.session import Session
+from tasks import spoken
 from tasks.messages import Voice, context, load_job, unsubscribe_url
 from tasks.resources import Resources
+from tasks.spoken import Wish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ class TemplateCheck:
     findings: Sequence[Finding]
     inlining: str
     why: str
+    locales: Sequence[dict[str, Any]] = ()
 
     @property
     def ok(self) -> bool:
@@ -98,6 +101,7 @@ class TemplateCheck:
             "findings": [finding.as_json() for finding in self.findings],
             "inlining": self.inlining,
             "why": self.why,
+            "locales": list(self.locales),
         }
 
 
@@ -210,7 +214,8 @@ def check_template(resources: Resources, *, name: str, tenant_slug: str, audienc
         return TemplateCheck(findings=[finding], inlining="each", why="It does not compile.")
     findings = _message_findings(resources, Voice(tenant, name), compiled, audience_id=audience_id)
     findings = preflight.in_order(findings + preflight.check_rulebook(_today()))
-    return TemplateCheck(findings=findings, inlining=compiled.inlining, why=compiled.why)
+    told = [variant.as_json() for variant in compiled.variants.values()]
+    return TemplateCheck(findings=findings, inlining=compiled.inlining, why=compiled.why, locales=told)
 
 
 def outlook_of(
@@ -225,7 +230,7 @@ def outlook_of(
     unlimited = account.max_24_hour_send < 0
     return forecasting.forecast(
         waiting=waiting,
-        left_today=sending_domains.left_or_allowed(session, **domain_of),
+        left_today=allowances.left_or_allowed(session, **domain_of),
         rung=sending_domains.rung_of(session, **domain_of),
         quota_left=pacing.quota_left(account),
         quota_per_day=None if unlimited else int(account.max_24_hour_send * pacing.QUOTA_SHARE),
@@ -275,29 +280,47 @@ def _forbidding(identifier: str, message: str, where: str, remedy: str = "") -> 
 def _message_findings(
     resources: Resources, voice: Voice, template: RemoteTemplate, *, audience_id: int
 ) -> list[Finding]:
-    """Render the messages of some contacts; each finding names three of those that show it, by id."""
+    """Render the messages of some contacts; each finding names three of those that show it, by id, and their locales."""
     with resources.database.begin() as session:
         domains = [row["domain"] for row in sending_domains.of_tenant(session, tenant_id=voice.tenant_id)]
-    shown: dict[Finding, list[int]] = {}
-    for contact in samples(resources, voice, template, audience_id):
+    wishes = spoken.wishes(resources, voice, template, audience_id)
+    shown: dict[Finding, list[Candidate]] = {}
+    for contact in samples(resources, voice, template, audience_id, wishes):
         for finding in _findings_of(resources, voice, template, contact, domains):
-            shown.setdefault(finding, []).append(contact.id)
-    return [
-        replace(finding, message=f"{finding.message} (contacts {', '.join(map(str, contact_ids[:3]))})")
-        for finding, contact_ids in shown.items()
-    ]
+            shown.setdefault(finding, []).append(contact)
+    told = [_with_contacts(voice, template, finding, contacts) for finding, contacts in shown.items()]
+    return told + spoken.findings(template, wishes)
+
+
+def _with_contacts(
+    voice: Voice, template: RemoteTemplate, finding: Finding, contacts: Sequence[Candidate]
+) -> Finding:
+    ids = ", ".join(str(contact.id) for contact in contacts[:3])
+    home = template.sources.locale
+    tags = {spoken.variant_for(voice, template, contact) or home for contact in contacts}
+    if not template.variants:
+        return replace(finding, message=f"{finding.message} (contacts {ids})")
+    where = ", ".join(sorted(tags))
+    return replace(
+        finding, message=f"{finding.message} (in {where}; contacts {ids})", locales=tuple(sorted(tags))
+    )
 
 
 def samples(
-    resources: Resources, voice: Voice, template: RemoteTemplate, audience_id: int
+    resources: Resources,
+    voice: Voice,
+    template: RemoteTemplate,
+    audience_id: int,
+    wishes: Iterable[Wish] = (),
 ) -> list[Candidate]:
-    """Return contacts that differ, and some that lack a field the template names."""
+    """Return contacts that differ, some that lack a field the template names, and one for each of the audience's wishes."""
     audience = {"tenant_id": voice.tenant_id, "audience_id": audience_id}
     fields = _contact_fields(template)
     with resources.database.begin() as session:
         pool = [Candidate(**row) for row in records.spread(session, **audience)]
         found = sampling.choose(pool, fields=fields)
         found += [Candidate(**row) for row in records.lacking(session, **audience, attributes=fields)]
+    found += [wish.contact for wish in wishes]
     return sorted({contact.id: contact for contact in found}.values(), key=lambda contact: contact.id)
 
 
@@ -327,4 +350,5 @@ def _findings_of(
         unsubscribe_url=url,
         recipient=contact.address,
         sending_domains=domains,
+        lang=spoken.language_of(voice, template, contact),
     )

@@ -13,7 +13,7 @@ import random
 import secrets
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,23 +22,26 @@ from datetime import date, timedelta
 from itertools import islice
 from typing import Final, NoReturn
 
+from core import allowances as rule
 from core import outcomes, pacing
 from core.breakage import Breakage
 from core.deliveries import Move
 from core.errors import InputError, PosthouseError, SendingError, TemplateError
 from core.message import Message, tags_for
 from core.runs import Ending, Tally
-from store import accounts, deliveries, sending_domains
+from store import accounts, allowances, deliveries
 from store.deliveries import Attempt, Claimed, Outcome
 from store.session import Session
+from tasks.auditing import Auditor
 from tasks.calls import Answer, Call, call_out
+from tasks.claiming import Claimer
 from tasks.messages import Job, load_job, message_for
 from tasks.reactions import is_breakage_forgiven, pause_for_breakage, react
 from tasks.resources import Resources
+from tasks.stopping import Stop, check_may_send
 
 
 CALL_DEADLINE_SHARE: Final = 0.7  # of the lease; the rest is for the answer and the clock
-RETRY_PATIENCE: Final = timedelta(seconds=15)
 PATIENCE: Final = timedelta(seconds=5)  # a wait for the rate is slept out, a longer one ends the stretch
 
 
@@ -60,6 +63,7 @@ class _Rendered:
     """A claimed delivery whose message only lacks the tags of its attempt."""
 
     delivery_id: int
+    provider: str
     message: Message
 
 
@@ -73,12 +77,8 @@ class _Window:
     is_probe: bool
 
 
-class _Stop(Exception):  # noqa: N818  # not an error: it carries how the stretch ends
-    """Ends a stretch; the transaction that it is raised in changes nothing."""
-
-    def __init__(self, ending: Ending, *, wait: timedelta = timedelta(0), reason: str = "") -> None:
-        super().__init__(reason)
-        self.ending, self.wait, self.reason = ending, wait, reason
+class _Outdated(Exception):  # noqa: N818  # not an error: what was rendered is rendered again
+    """The template was demoted after the messages of this window were rendered; the transaction changes nothing."""
 
 
 class Sender:
@@ -95,8 +95,8 @@ class Sender:
         self._stopped = threading.Event()
         self._memory = outcomes.Memory()
         self._breakage = None if is_breakage_forgiven(resources, job) else Breakage()
-        self._after = 0  # where the last claim ended
-        self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
+        self._auditor = Auditor(resources, job)
+        self._claimer = Claimer(resources, job)
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
 
     def send(self, *, seconds: float) -> Tally:
@@ -105,7 +105,7 @@ class Sender:
         try:
             while self._goes_on(ends):
                 self._send_batch(tally, ends)
-        except _Stop as stop:
+        except Stop as stop:
             tally.ending, tally.wait, tally.reason = stop.ending, stop.wait, stop.reason
         return tally
 
@@ -120,11 +120,16 @@ class Sender:
         """Claim, render and send some hundred deliveries; give back what the end of the stretch leaves over."""
         token = f"{self._run}.{secrets.token_urlsafe(12)}"  # store.leases reads whose it is
         claimed = self._claim(token, ends - time.monotonic())
-        held = {delivery.delivery_id for delivery in claimed}
+        by_id = {delivery.delivery_id: delivery for delivery in claimed}
+        held = set(by_id)
         try:
             waiting = deque(self._render(token, claimed, tally))
             while waiting and self._goes_on(ends):
-                window = self._begin(token, waiting, tally)
+                try:
+                    window = self._begin(token, waiting, tally)
+                except _Outdated:
+                    waiting = deque(self._render(token, [by_id[item.delivery_id] for item in waiting], tally))
+                    continue
                 held -= {attempt.delivery_id for attempt, _ in window.calls}
                 self._record(window, list(self._call(window)), tally)
         finally:
@@ -140,50 +145,15 @@ class Sender:
         )
 
     def _claim(self, token: str, seconds: float) -> list[Claimed]:
-        """Reserve what can be sent in this time, no more than today's allowance admits."""
-
-        def claim(session: Session) -> tuple[list[Claimed], timedelta | None]:
-            self._check_may_send(session)
-            limit = min(self._settings.claim_size, self._fitting(session, seconds), self._left_today(session))
-            claimed = self._claim_from(session, token, limit, self._after)
-            if not claimed and self._after:
-                claimed = self._claim_from(session, token, limit, 0)
-            return claimed, None if claimed else deliveries.due_in(session, **self._key)
-
-        claimed, soon = self._database.again(claim)
-        self._after = max((delivery.delivery_id for delivery in claimed), default=0)
-        if claimed:
-            return claimed
-        if soon is None or soon > RETRY_PATIENCE:
-            raise _Stop(Ending.NOTHING_DUE)
-        # Throttled messages come back within seconds; nobody should have to start another run for them.
-        self._stopped.wait(min(max(soon.total_seconds(), 0.05), max(seconds, 0.05)))
-        return []
-
-    def _claim_from(self, session: Session, token: str, limit: int, after: int) -> list[Claimed]:
-        lease = timedelta(seconds=self._settings.claim_lease_seconds)
-        return deliveries.claim(session, **self._key, token=token, limit=limit, lease=lease, after=after)
-
-    def _check_may_send(self, session: Session) -> None:
-        job = self._job
-        if not deliveries.may_send(session, tenant_id=job.tenant_id, campaign_id=job.campaign_id):
-            raise _Stop(Ending.STOPPED, reason="the campaign or its tenant is not being sent")
-
-    def _fitting(self, session: Session, seconds: float) -> int:
-        """Return how many messages the account's rate lets through in this time, a window at least."""
-        account, now = accounts.find(session, region=self._ses.region)
-        return max(int(pacing.rate(account, now) * max(seconds, 1.0)), self._settings.window_size)
-
-    def _left_today(self, session: Session) -> int:
-        """Open the day if nobody has, and return what is left of its allowance."""
-        sending_domains.open_day(session, **self._domain)
-        left = sending_domains.left_today(session, **self._domain)
-        if left == 0:
-            raise _Stop(Ending.ALLOWANCE)
-        return self._settings.claim_size if left is None else left
+        claimed, soon = self._claimer.claim(token, seconds)
+        if not claimed:
+            # Throttled messages come back within seconds; nobody should have to start another run for them.
+            self._stopped.wait(min(max(soon.total_seconds(), 0.05), max(seconds, 0.05)))
+        return claimed
 
     def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[_Rendered]:
         """Render each message; one that cannot be rendered fails alone, without a call, and many pause the campaign."""
+        self._auditor.check(claimed)
         rendered: list[_Rendered] = []
         broken: dict[str, list[int]] = {}
         for delivery in claimed:
@@ -193,7 +163,7 @@ class Sender:
                 broken.setdefault(error.code, []).append(delivery.delivery_id)
                 self._watch(error)
             else:
-                rendered.append(_Rendered(delivery.delivery_id, message))
+                rendered.append(_Rendered(delivery.delivery_id, delivery.provider, message))
                 self._watch(None)
         if self._breakage and self._breakage.is_total:
             self._stop_for(self._breakage)
@@ -213,7 +183,7 @@ class Sender:
     def _stop_for(self, breakage: Breakage) -> NoReturn:
         """Pause the campaign; what is claimed, the broken included, goes back to those who wait."""
         pause_for_breakage(self._resources, self._job, breakage)
-        raise _Stop(Ending.STOPPED, reason=breakage.in_words())
+        raise Stop(Ending.STOPPED, reason=breakage.in_words())
 
     def _begin(self, token: str, waiting: deque[_Rendered], tally: Tally) -> _Window:
         """Commit the intents of the next window, sleeping out the rate limit first.
@@ -247,16 +217,18 @@ class Sender:
         """Sleep until the rate admits more, or end the stretch when that takes longer than patience."""
         if grant.wait > PATIENCE or grant.held_by != "rate":
             ending = Ending.QUOTA if grant.held_by == "quota" else Ending.BLOCKED
-            raise _Stop(ending, wait=grant.wait, reason=grant.held_by)
+            raise Stop(ending, wait=grant.wait, reason=grant.held_by)
         if self._stopped.wait(grant.wait.total_seconds()):
-            raise _Stop(Ending.MORE)
+            raise Stop(Ending.MORE)
 
     def _intend(
         self, session: Session, token: str, window: Sequence[_Rendered]
     ) -> tuple[date, list[Attempt], int]:
         """Decide in one transaction which messages of a window may be called; return the day, them, and who was skipped."""
         job = self._job
-        self._check_may_send(session)
+        check_may_send(session, job)
+        if self._auditor.hears_of_demotion(session):
+            raise _Outdated
         skipped = deliveries.skip_suppressed(
             session,
             tenant_id=job.tenant_id,
@@ -264,27 +236,31 @@ class Sender:
             token=token,
             delivery_ids=[item.delivery_id for item in window],
         )
-        welcome = [item.delivery_id for item in window if item.delivery_id not in skipped]
-        day, limited = sending_domains.today(session, **self._domain)
-        taken = self._take(session, day, len(welcome)) if limited else len(welcome)
+        welcome = [item for item in window if item.delivery_id not in skipped]
+        day, is_limited = allowances.today(session, **self._domain)
+        admitted = self._admitted(session, day, welcome) if is_limited else welcome
         begun = deliveries.begin(
             session,
             tenant_id=job.tenant_id,
             token=token,
-            attempts=[Attempt(delivery_id, _attempt_id(delivery_id)) for delivery_id in welcome[:taken]],
+            attempts=[Attempt(item.delivery_id, _attempt_id(item.delivery_id)) for item in admitted],
             lease=timedelta(seconds=self._settings.call_lease_seconds),
         )
-        sending_domains.give_back(session, **self._domain, day=day, tokens=taken - len(begun))
+        if is_limited:
+            ids = {attempt.delivery_id for attempt in begun}
+            tokens = rule.used(item.provider for item in admitted if item.delivery_id in ids)
+            allowances.use(session, **self._domain, day=day, tokens=tokens)
         return day, begun, len(skipped)
 
-    def _take(self, session: Session, day: date, wanted: int) -> int:
-        """Take tokens of the day's allowance; the first intent of a new day opens it."""
-        taken = sending_domains.take(session, **self._domain, day=day, wanted=wanted)
-        if taken is None and sending_domains.open_day(session, **self._domain):
-            taken = sending_domains.take(session, **self._domain, day=day, wanted=wanted)
-        if wanted and taken == 0:
-            raise _Stop(Ending.ALLOWANCE)
-        return wanted if taken is None else taken  # None: the domain is warm
+    def _admitted(self, session: Session, day: date, welcome: Sequence[_Rendered]) -> list[_Rendered]:
+        """Return whom today's caps admit, the caps locked until the intents are committed; the first of a day opens it."""
+        left = allowances.locked(session, **self._domain, day=day)
+        if not left and allowances.open_day(session, **self._domain):
+            left = allowances.locked(session, **self._domain, day=day)
+        if welcome and left.get(rule.ALL, 1) <= 0:
+            raise Stop(Ending.ALLOWANCE)
+        fits = rule.admitted(left, [item.provider for item in welcome])
+        return [item for item, leaves in zip(welcome, fits, strict=True) if leaves]
 
     def _call(self, window: _Window) -> Iterator[Answer]:
         """Call out the window; yield each attempt with its `ses_message_id` or its error."""
@@ -308,14 +284,20 @@ class Sender:
         refused = [(attempt, answer) for attempt, answer in answers if isinstance(answer, SendingError)]
         results = [_outcome(attempt, error) for attempt, error in refused]
 
-        def record(session: Session) -> int:
+        def record(session: Session) -> Counter[str]:
             if accepted:
                 deliveries.record_accepted(session, tenant_id=self._job.tenant_id, accepted=accepted)
             pending = deliveries.record_outcomes(session, tenant_id=self._job.tenant_id, outcomes=results)
-            sending_domains.give_back(session, **self._domain, day=window.day, tokens=pending)
+            tokens = rule.used(pending.elements())
+            allowances.use(
+                session,
+                **self._domain,
+                day=window.day,
+                tokens={provider: -number for provider, number in tokens.items()},
+            )
             return pending
 
-        tally.retried += self._database.repeat(record)
+        tally.retried += self._database.repeat(record).total()
         tally.accepted += len(accepted)
         tally.failed += sum(result.move is Move.REFUSED for result in results)
         tally.in_doubt += sum(result.move is Move.LOST for result in results)

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from benchmarks.crash.plan import CLAIM_SIZE, READ_TIMEOUT_SECONDS, Plan
 from benchmarks.crash.worker import is_wanted, lost_database
 from core.deliveries import State
-from store import deliveries, leases
+from store import deliveries, leases, planning
 from store.deliveries import Claimed
 from store.session import run
 from tasks.messages import Job, load_job, message_for
@@ -51,12 +51,13 @@ def keep_naively(plan: Plan) -> None:
 
 def _claim(resources: Resources, job: Job) -> list[Claimed]:
     with resources.database.begin() as session:
+        planned = planning.planned(session, tenant_id=job.tenant_id, campaign_id=job.campaign_id)
         return deliveries.claim(
             session,
             tenant_id=job.tenant_id,
             campaign_id=job.campaign_id,
             token="naive",  # noqa: S106  # nobody looks at it
-            limit=CLAIM_SIZE,
+            shares=dict.fromkeys(planned, CLAIM_SIZE),
             lease=_LEASE,
         )
 

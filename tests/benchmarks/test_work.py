@@ -13,6 +13,7 @@ import pytest
 from core.deliveries import Move
 from core.events import parse
 from core.hygiene import HygienePolicy
+from core.providers import OTHER
 from core.suppression import Reason
 from store import campaigns, correlation, deliveries, facts, hygiene, planning
 from store.deliveries import Attempt, Outcome
@@ -58,7 +59,7 @@ def begun(database: Database) -> tuple[Scene, list[Attempt]]:
         plan(session, scene)
     # Each is fetched to be chosen and to be changed.
     with reading_at_most(database, 2 * WINDOW) as session:
-        claimed = deliveries.claim(session, **scene.campaign, token="t", limit=WINDOW, lease=LEASE)
+        claimed = deliveries.claim(session, **scene.campaign, token="t", shares={OTHER: WINDOW}, lease=LEASE)
     wanted = [Attempt(item.delivery_id, f"attempt-{item.delivery_id}") for item in claimed]
     # The foreign key of its attempt fetches each again, in the version before and in that after.
     with reading_at_most(database, 3 * WINDOW) as session:

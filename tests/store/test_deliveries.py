@@ -11,10 +11,11 @@ from sqlmodel import Session
 
 from core.campaigns import CampaignState
 from core.deliveries import Move
+from core.providers import OTHER
 from core.suppression import Reason
 from core.tenants import TenantState
 from store import campaigns, deliveries, doubt, leases, tenants
-from store.deliveries import Attempt, Outcome
+from store.deliveries import Attempt, Outcome, Position
 from store.session import Database, one, rows, run
 from tests.builders import Scene, a_campaign, a_contact, a_scene, ledger, plan, states, suppress
 
@@ -31,7 +32,7 @@ def scene(session: Session) -> Scene:
 
 
 def claim(session: Session, scene: Scene, token: str = "mine", limit: int = 10) -> list[int]:
-    claimed = deliveries.claim(session, **scene.campaign, token=token, limit=limit, lease=LEASE)
+    claimed = deliveries.claim(session, **scene.campaign, token=token, shares={OTHER: limit}, lease=LEASE)
     return [delivery.delivery_id for delivery in claimed]
 
 
@@ -56,7 +57,7 @@ def again(session: Session, scene: Scene, attempt: Attempt, attempt_id: str = "a
 
 
 def record(session: Session, scene: Scene, *outcomes: Outcome) -> int:
-    return deliveries.record_outcomes(session, tenant_id=scene.tenant_id, outcomes=outcomes)
+    return deliveries.record_outcomes(session, tenant_id=scene.tenant_id, outcomes=outcomes).total()
 
 
 def accept(session: Session, scene: Scene, attempt: Attempt, ses_message_id: str = "ses-1") -> None:
@@ -86,7 +87,7 @@ def test_a_claim_takes_what_waits_in_order_of_id_and_brings_what_rendering_needs
     session: Session, scene: Scene
 ) -> None:
     expected = [(row["id"], row["contact_id"], row["address"]) for row in ledger(session, scene)][:2]
-    claimed = deliveries.claim(session, **scene.campaign, token="mine", limit=2, lease=LEASE)
+    claimed = deliveries.claim(session, **scene.campaign, token="mine", shares={OTHER: 2}, lease=LEASE)
     assert sorted((each.delivery_id, each.contact_id, each.address) for each in claimed) == expected
     assert [each.attributes for each in claimed] == [{"first_name": "Ann"}] * 2
     assert states(session, scene) == {"claimed": 2, "pending": 1}
@@ -115,7 +116,7 @@ def test_a_claim_is_for_one_campaign_of_one_tenant(session: Session, scene: Scen
     plan(session, stranger)
     assert claim(session, other) == []
     assert deliveries.claim(
-        session, tenant_id=stranger.tenant_id, campaign_id=scene.campaign_id, token="x", limit=9, lease=LEASE
+        session, tenant_id=stranger.tenant_id, campaign_id=scene.campaign_id, token="x", shares={OTHER: 9}, lease=LEASE
     ) == []  # fmt: skip
 
 
@@ -598,21 +599,72 @@ def test_a_call_that_turns_out_unsent_after_its_campaign_was_cancelled_does_not_
 
 def test_a_claim_goes_on_where_the_last_one_ended(session: Session, scene: Scene) -> None:
     first, second, third = [row["id"] for row in ledger(session, scene)]
-    claimed = deliveries.claim(session, **scene.campaign, token="t", limit=1, lease=LEASE, after=first)
-    assert [one.delivery_id for one in claimed] == [second]
-    claimed = deliveries.claim(session, **scene.campaign, token="t", limit=9, lease=LEASE, after=second)
-    assert [one.delivery_id for one in claimed] == [third]
-    assert deliveries.claim(session, **scene.campaign, token="t", limit=9, lease=LEASE, after=third) == []
+    assert claim_after(session, scene, first, limit=1) == [second]
+    assert claim_after(session, scene, second) == [third]
+    assert claim_after(session, scene, third) == []
+
+
+def claim_after(session: Session, scene: Scene, delivery_id: int, limit: int = 9) -> list[int]:
+    tier = ledger(session, scene)[0]["tier"]
+    claimed = deliveries.claim(
+        session,
+        **scene.campaign,
+        token="t",
+        shares={OTHER: limit},
+        lease=LEASE,
+        after={OTHER: Position(tier, delivery_id)},
+    )
+    return [delivery.delivery_id for delivery in claimed]
+
+
+def of_provider(session: Session, scene: Scene, *providers: str) -> None:
+    """Give each delivery, in order, to a mailbox provider."""
+    for row, provider in zip(ledger(session, scene), providers, strict=True):
+        run(
+            session,
+            "UPDATE delivery SET provider = :provider WHERE id = :id",
+            provider=provider,
+            id=row["id"],
+        )
+
+
+def test_each_provider_gets_its_share_of_a_claim(session: Session) -> None:
+    scene = a_scene(session, contacts=5)
+    plan(session, scene)
+    of_provider(session, scene, "gmail", "gmail", "gmail", "yahoo", "apple")
+    claimed = deliveries.claim(
+        session, **scene.campaign, token="t", shares={"gmail": 2, "yahoo": 5}, lease=LEASE
+    )
+    assert sorted(delivery.provider for delivery in claimed) == ["gmail", "gmail", "yahoo"]
+
+
+def test_the_most_engaged_people_are_claimed_first(session: Session, scene: Scene) -> None:
+    first, second, third = [row["id"] for row in ledger(session, scene)]
+    for delivery_id, tier in ((first, 5), (second, 0), (third, 2)):
+        run(session, "UPDATE delivery SET tier = :tier WHERE id = :id", tier=tier, id=delivery_id)
+    assert claim(session, scene, limit=1) == [second]
+    assert claim(session, scene, limit=1) == [third]
+
+
+def test_whether_anybody_of_a_provider_waits_is_known(session: Session, scene: Scene) -> None:
+    of_provider(session, scene, "gmail", "yahoo", "yahoo")
+    run(session, "UPDATE delivery SET not_before = now() + interval '1 day' WHERE provider = 'yahoo'")
+    run(session, "UPDATE delivery SET state = 'sent' WHERE provider = 'gmail'")
+
+    def waits(*providers: str) -> bool:
+        return deliveries.is_any_pending(session, **scene.campaign, providers=providers)
+
+    assert [waits("gmail"), waits("gmail", "yahoo"), waits("apple"), waits()] == [False, True, False, False]
 
 
 def test_the_next_delivery_that_waits_for_its_time_is_known(session: Session, scene: Scene) -> None:
-    assert deliveries.due_in(session, **scene.campaign) is None
+    assert deliveries.due_in(session, **scene.campaign, providers=[OTHER]) is None
     run(
         session,
         "UPDATE delivery SET not_before = now() + interval '1 hour' WHERE id = :id",
         id=ledger(session, scene)[0]["id"],
     )
-    soon = deliveries.due_in(session, **scene.campaign)
+    soon = deliveries.due_in(session, **scene.campaign, providers=[OTHER])
     assert soon is not None
     assert timedelta(minutes=59) < soon <= timedelta(hours=1)
 
@@ -620,7 +672,7 @@ def test_the_next_delivery_that_waits_for_its_time_is_known(session: Session, sc
 def test_what_has_become_due_since_the_last_claim_is_due_in_no_time(session: Session, scene: Scene) -> None:
     """Somebody who asks just after a claim found nobody would else end with a message left."""
     run(session, "UPDATE delivery SET not_before = clock_timestamp() - interval '1 millisecond'")
-    assert deliveries.due_in(session, **scene.campaign) == timedelta(0)
+    assert deliveries.due_in(session, **scene.campaign, providers=[OTHER]) == timedelta(0)
 
 
 # What the schema itself forbids

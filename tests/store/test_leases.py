@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
+from core.providers import OTHER
 from store import deliveries, leases
 from store.deliveries import Attempt
 from tests.builders import Scene, a_scene, plan, states
@@ -22,7 +23,7 @@ def scene(session: Session) -> Scene:
 
 
 def claim(session: Session, scene: Scene, token: str, limit: int, lease: timedelta = LEASE) -> list[int]:
-    claimed = deliveries.claim(session, **scene.campaign, token=token, limit=limit, lease=lease)
+    claimed = deliveries.claim(session, **scene.campaign, token=token, shares={OTHER: limit}, lease=lease)
     return [delivery.delivery_id for delivery in claimed]
 
 

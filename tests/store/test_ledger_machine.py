@@ -23,14 +23,27 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from core import allowances as rule_of
 from core import evidence
+from core.allowances import ALL
 from core.campaigns import CampaignState
 from core.deliveries import TRANSITIONS, Move, Policy, State
+from core.engagement import NEVER
 from core.events import parse
+from core.providers import OTHER
 from core.suppression import Reason
 from core.tenants import TenantState
-from store import campaigns, correlation, deliveries, doubt, facts, leases, sending_domains, tenants
-from store.deliveries import Attempt, Outcome
+from store import (
+    allowances,
+    campaigns,
+    correlation,
+    deliveries,
+    doubt,
+    facts,
+    leases,
+    tenants,
+)
+from store.deliveries import Attempt, Outcome, Position
 from store.facts import Located
 from store.session import Database, Session, one, run
 from tests.builders import Scene, a_scene, ledger, plan, suppress
@@ -141,7 +154,12 @@ class Ledger(RuleBasedStateMachine):
         with self.step() as session:
             if deliveries.may_send(session, **self.scene.campaign):
                 found = deliveries.claim(
-                    session, **self.scene.campaign, token=token, limit=limit, lease=lease, after=after
+                    session,
+                    **self.scene.campaign,
+                    token=token,
+                    shares={OTHER: limit},
+                    lease=lease,
+                    after={OTHER: Position(NEVER, after)},
                 )
                 claimed = sorted(each.delivery_id for each in found)
         self.compare(claimed, self.model.claim(token, limit, after=after))
@@ -182,19 +200,23 @@ class Ledger(RuleBasedStateMachine):
         )
         wanted = [Attempt(*each) for each in attempts.items() if each[0] not in skipped]
         day = {**self.scene.domain, "day": DAY}
-        taken = sending_domains.take(session, **day, wanted=len(wanted))
-        assert taken is not None
-        if wanted and not taken:
+        left = allowances.locked(session, **day)
+        if wanted and not left[ALL]:
             nested.rollback()
             return None
+        admitted = [
+            each
+            for each, fits in zip(wanted, rule_of.admitted(left, [OTHER] * len(wanted)), strict=True)
+            if fits
+        ]
         begun = deliveries.begin(
             session,
             tenant_id=tenant_id,
             token=token,
-            attempts=wanted[:taken],
+            attempts=admitted,
             lease=timedelta(minutes=CALL_LEASE),
         )
-        sending_domains.give_back(session, **day, tokens=taken - len(begun))
+        allowances.use(session, **day, tokens=rule_of.used([OTHER] * len(begun)))
         return begun
 
     @precondition(lambda self: any(worker.calls for worker in self.workers))
@@ -239,8 +261,8 @@ class Ledger(RuleBasedStateMachine):
             told = [(_attempt(answer), ses_message_id(answer.attempt_id)) for answer in accepted]
             deliveries.record_accepted(session, **key, accepted=told)
         outcomes = [_outcome(answer) for answer in answers if answer.move is not Move.ACCEPTED]
-        pending = deliveries.record_outcomes(session, **key, outcomes=outcomes)
-        sending_domains.give_back(session, **self.scene.domain, day=DAY, tokens=pending)
+        pending = deliveries.record_outcomes(session, **key, outcomes=outcomes).total()
+        allowances.use(session, **self.scene.domain, day=DAY, tokens={ALL: -pending})
         return pending
 
     @precondition(lambda self: self.workers)
@@ -346,7 +368,15 @@ class Ledger(RuleBasedStateMachine):
         )
         event = parse(an_event(kind, mailed))
         assert event is not None
-        return facts.apply(session, **key, located=[Located(delivery_id=delivery_id, event=event)])
+        held = facts.apply(session, **key, located=[Located(delivery_id=delivery_id, event=event)])
+        # The sample has a date of its own; here Amazon's clock and ours agree.
+        run(
+            session,
+            """UPDATE delivery_fact f SET first_at = coalesce(d.submitted_at, f.first_at) FROM delivery d
+               WHERE f.tenant_id = d.tenant_id AND f.delivery_id = d.id AND d.id = :delivery_id AND f.fact = 'sent'""",
+            delivery_id=delivery_id,
+        )
+        return held
 
     @precondition(lambda self: self.events_get_lost and self.ses.events)
     @rule(number=numbers)
@@ -422,6 +452,12 @@ class Ledger(RuleBasedStateMachine):
                 pause=timedelta(minutes=minutes),
                 tenant_id=self.scene.tenant_id,
             )
+            if "submitted_at" in columns:
+                run(
+                    session,
+                    "UPDATE delivery_fact SET first_at = first_at - :pause",
+                    pause=timedelta(minutes=minutes),
+                )
         self.model.shift(minutes, *columns)
 
     # What must be true

@@ -1,18 +1,17 @@
 """Sending domains: the allowance of a day, taken and given back to the message, and the rung that it comes from."""
 
 from datetime import date, timedelta
-from threading import Thread
-from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from core.allowances import ALL
 from core.errors import NotFoundError
+from core.providers import OTHER
 from core.warmup import DayReport, Decision
-from store import sending_domains
-from store.session import Database, rows, run
-from tests.builders import Scene, a_campaign, a_scene, allowance, ledger, plan
+from store import allowances, sending_domains
+from store.session import rows, run
+from tests.builders import Scene, a_campaign, a_scene, ledger, plan
 
 
 TODAY = date(2026, 11, 24)
@@ -41,12 +40,18 @@ def open_day(session: Session, scene: Scene, day: date, messages: int, rule: str
     )
 
 
-def take(session: Session, scene: Scene, wanted: int, day: date = TODAY) -> int | None:
-    return sending_domains.take(session, **scene.domain, day=day, wanted=wanted)
+def take(session: Session, scene: Scene, wanted: int, day: date = TODAY, provider: str = OTHER) -> int | None:
+    """As the intents take tokens; None when no cap holds the domain."""
+    left = allowances.locked(session, **scene.domain, day=day)
+    if not left:
+        return None
+    taken = min(wanted, *(left[key] for key in (ALL, provider) if key in left))
+    allowances.use(session, **scene.domain, day=day, tokens={ALL: taken, provider: taken})
+    return taken
 
 
-def give_back(session: Session, scene: Scene, tokens: int, day: date = TODAY) -> None:
-    sending_domains.give_back(session, **scene.domain, day=day, tokens=tokens)
+def give_back(session: Session, scene: Scene, tokens: int, day: date = TODAY, provider: str = OTHER) -> None:
+    allowances.use(session, **scene.domain, day=day, tokens={ALL: -tokens, provider: -tokens})
 
 
 def climb(session: Session, scene: Scene, rung: int | None, rule: str = "step_up", day: date = TODAY) -> None:
@@ -80,111 +85,6 @@ def test_a_domain_is_found_by_its_name_in_its_tenant_alone(session: Session, sce
     run(session, "DELETE FROM sending_domain WHERE tenant_id = :id", id=stranger.tenant_id)
     with pytest.raises(NotFoundError, match=r"acme\.example is not a sending domain"):
         sending_domains.by_name(session, tenant_id=stranger.tenant_id, domain="acme.example")
-
-
-# A day's allowance
-
-
-def test_a_day_is_opened_once_with_what_the_rung_allows(session: Session, scene: Scene) -> None:
-    sending_domains.open_day(session, **scene.domain)
-    take(session, scene, 30, today(session, scene))
-    sending_domains.open_day(session, **scene.domain)
-    assert days(session, scene) == [(today(session, scene), 200, 30, "rung")]
-    assert sending_domains.left_today(session, **scene.domain) == 170
-
-
-def test_a_warm_domain_has_no_allowance(session: Session) -> None:
-    scene = a_scene(session, rung=None)
-    sending_domains.open_day(session, **scene.domain)
-    assert days(session, scene) == []
-    assert sending_domains.left_today(session, **scene.domain) is None
-    assert sending_domains.left_or_allowed(session, **scene.domain) is None
-    assert take(session, scene, 1_000) is None
-
-
-@pytest.mark.parametrize(
-    ("rung", "opened", "limited"),
-    [
-        pytest.param(0, False, True, id="warming, and nobody has opened the day"),
-        pytest.param(0, True, True, id="warming"),
-        pytest.param(None, False, False, id="warm"),
-        pytest.param(None, True, True, id="warm since today"),
-    ],
-)
-def test_only_a_warm_domain_needs_no_allowance_today(
-    session: Session, rung: int | None, opened: Any, limited: Any
-) -> None:
-    scene = a_scene(session, rung=rung)
-    day = today(session, scene)
-    if opened:
-        open_day(session, scene, day, 100)
-    assert sending_domains.today(session, **scene.domain) == (day, limited)
-
-
-def test_a_day_that_nobody_opened_is_forecast_from_the_rung(session: Session, scene: Scene) -> None:
-    assert sending_domains.left_or_allowed(session, **scene.domain) == 200
-    open_day(session, scene, today(session, scene), 50)
-    assert sending_domains.left_or_allowed(session, **scene.domain) == 50
-
-
-def test_no_more_is_taken_than_the_day_allows(session: Session, scene: Scene) -> None:
-    """F31"""
-    open_day(session, scene, TODAY, 100)
-    assert [take(session, scene, 48) for _ in range(4)] == [48, 48, 4, 0]
-    assert allowance(session, scene) == (100, 100)
-
-
-def test_a_token_that_is_given_back_can_be_taken_again(session: Session, scene: Scene) -> None:
-    open_day(session, scene, TODAY, 100)
-    take(session, scene, 100)
-    give_back(session, scene, 3)
-    give_back(session, scene, 0)
-    assert take(session, scene, 48) == 3
-
-
-def test_a_token_goes_back_to_the_day_it_was_taken_from(session: Session, scene: Scene) -> None:
-    """Midnight between the intent and the answer."""
-    open_day(session, scene, YESTERDAY, 100)
-    open_day(session, scene, TODAY, 200)
-    take(session, scene, 100, YESTERDAY)
-    take(session, scene, 10, TODAY)
-    give_back(session, scene, 5, YESTERDAY)
-    assert days(session, scene) == [(TODAY, 200, 10, "rung"), (YESTERDAY, 100, 95, "rung")]
-
-
-@pytest.mark.parametrize("change", ["used = 101", "used = -1", "allowance = 9"])
-def test_the_schema_lets_nobody_send_one_message_too_many(
-    session: Session, scene: Scene, change: str
-) -> None:
-    open_day(session, scene, TODAY, 100)
-    take(session, scene, 10)
-    with pytest.raises(IntegrityError, match="warmup_allowance_holds"), session.begin_nested():
-        run(session, f"UPDATE warmup_allowance SET {change}")
-
-
-def test_workers_at_once_take_exactly_the_allowance(database: Database) -> None:
-    """F31"""
-    with database.begin() as session:
-        scene = a_scene(session, rung=0)
-        open_day(session, scene, TODAY, 500)
-    taken: list[int] = []
-
-    def work() -> None:
-        while True:
-            with database.begin() as session:
-                had = take(session, scene, 7)
-            assert had is not None
-            if not had:
-                return
-            taken.append(had)
-
-    threads = [Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert sum(taken) == 500
-    assert set(taken) <= {7, 500 % 7}
 
 
 def test_the_clock_on_the_wall_is_that_of_the_tenants_zone(session: Session) -> None:

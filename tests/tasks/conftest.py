@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from store.session import Database
-from tasks import sending
+from tasks import claiming
 from tasks.resources import Resources
 from tests.builders import write_template
 from tests.fakes import some_resources
@@ -22,7 +22,7 @@ def stage(database: Database, tmp_path: Path) -> Stage:
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stretch end at once where it would wait some seconds for throttled messages."""
-    monkeypatch.setattr(sending, "RETRY_PATIENCE", timedelta(0))
+    monkeypatch.setattr(claiming, "RETRY_PATIENCE", timedelta(0))
 
 
 @pytest.fixture

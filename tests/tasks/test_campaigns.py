@@ -8,6 +8,7 @@ import pytest
 from core.campaigns import CampaignState, Status
 from core.errors import ConfigurationError, ConflictError, InputError, NotFoundError, PreflightError
 from core.forecast import Forecast
+from core.providers import OTHER
 from core.runs import Ending, Tally
 from core.suppression import Reason
 from store import campaigns as ledger_of
@@ -439,8 +440,8 @@ def test_what_a_dead_run_held_is_free_at_once(resources: Resources) -> None:
     scene = a_planned_scene(resources)
     with resources.database.begin() as session:
         lease = timedelta(hours=1)
-        deliveries.claim(session, **scene.campaign, token="dead.abc", limit=2, lease=lease)
-        deliveries.claim(session, **scene.campaign, token="alive.abc", limit=1, lease=lease)
+        deliveries.claim(session, **scene.campaign, token="dead.abc", shares={OTHER: 2}, lease=lease)
+        deliveries.claim(session, **scene.campaign, token="alive.abc", shares={OTHER: 1}, lease=lease)
     assert dispatching.ready(resources) == []
     assert dispatching.runs_at_work(resources) == {"dead", "alive"}
     assert dispatching.relieve(resources, {"dead"}) == 2

@@ -16,14 +16,14 @@ from core import errors, outcomes
 from core.campaigns import CampaignState
 from core.errors import SendingError
 from core.message import Message
+from core.providers import OTHER
 from core.runs import Ending, Tally
 from core.suppression import Reason
 from core.tenants import TenantState
 from store import accounts, campaigns, deliveries, sending_domains, tenants
 from store.session import one, rows, run
 from tasks import campaigns as steps
-from tasks import dispatching
-from tasks import sending as sending_steps
+from tasks import claiming, dispatching
 from tasks.sending import sender
 from tests.builders import (
     a_campaign,
@@ -377,7 +377,7 @@ def test_a_brown_out_never_puts_the_list_in_doubt(stage: Stage) -> None:
 
 def test_a_stretch_waits_for_throttled_messages_itself(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """F07"""
-    monkeypatch.setattr(sending_steps, "RETRY_PATIENCE", timedelta(seconds=15))
+    monkeypatch.setattr(claiming, "RETRY_PATIENCE", timedelta(seconds=15))
     monkeypatch.setattr(outcomes, "THROTTLED_RETRY_SECONDS", (0.1, 0.3))
     scene = stage.set(
         10, lambda _message, number: errors.ThrottledError("rate") if number <= 4 else f"fake-{number}"
@@ -646,7 +646,9 @@ def test_a_worker_that_died_between_claim_and_intent_leaves_no_doubt(stage: Stag
     """F27"""
     scene = stage.set(10)
     with stage.database.begin() as session:
-        deliveries.claim(session, **scene.campaign, token="dead", limit=6, lease=timedelta(seconds=300))
+        deliveries.claim(
+            session, **scene.campaign, token="dead", shares={OTHER: 6}, lease=timedelta(seconds=300)
+        )
     pass_time(stage.database, timedelta(seconds=301))
     assert steps.settle(stage.resources(), tenant_id=scene.tenant_id)["freed"] == 6
     stage.send(scene)

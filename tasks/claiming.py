@@ -1,0 +1,118 @@
+"""Claiming: which waiting deliveries a sender takes next, mixed over the mailbox providers as they wait.
+
+A claim asks each provider for its share, from where the last claim ended. A provider that had nobody rests for some
+seconds, one whose cap is used rests until tomorrow, and in the meantime their places go to the others.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from core import allowances as rule
+from core import pacing
+from core.allowances import ALL
+from core.runs import Ending
+from store import accounts, allowances, deliveries, planning
+from store.deliveries import Claimed, Position
+from store.session import Session
+from tasks.messages import Job
+from tasks.resources import Resources
+from tasks.stopping import Stop, check_may_send
+
+
+RETRY_PATIENCE: Final = timedelta(seconds=15)
+_REST_SECONDS: Final = 3.0  # throttled messages are due again after a few
+
+
+class Claimer:
+    """Claims one campaign's deliveries for one sender. Not for several threads."""
+
+    def __init__(self, resources: Resources, job: Job) -> None:
+        self._resources = resources
+        self._settings = resources.settings
+        self._job = job
+        self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
+        self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
+        self._planned: dict[str, int] = {}
+        self._ends: dict[str, Position] = {}  # where the last claim of a provider ended
+        self._rests: dict[str, float] = {}  # until when a provider that had nobody is not asked
+
+    def claim(self, token: str, seconds: float) -> tuple[list[Claimed], timedelta]:
+        """Reserve what can be sent in this time, no more than today's caps admit.
+
+        Returns:
+            What was reserved, mixed over the providers; and when it is nobody, how long until somebody is due.
+
+        Raises:
+            Stop: Nobody is due soon, today's caps are used, or the campaign is not being sent.
+        """
+        claimed, soon = self._resources.database.again(
+            lambda session: self._claim(session, token, max(seconds, 1.0))
+        )
+        groups: dict[str, list[Claimed]] = {}
+        for delivery in claimed:
+            groups.setdefault(delivery.provider, []).append(delivery)
+        return rule.interleaved(groups), soon
+
+    def _claim(self, session: Session, token: str, seconds: float) -> tuple[list[Claimed], timedelta]:
+        check_may_send(session, self._job)
+        self._planned = self._planned or planning.planned(session, **self._key)
+        left = self._left_today(session)
+        if left.get(ALL, 1) <= 0:
+            raise Stop(Ending.ALLOWANCE)
+        limit = min(self._settings.claim_size, self._fitting(session, seconds))
+        claimed = self._walk(session, token, limit, left)
+        return claimed, timedelta(0) if claimed else self._soon(session, left)
+
+    def _left_today(self, session: Session) -> dict[str, int]:
+        """Open the day if nobody has, and return what is left of its caps; nothing, when none hold the domain."""
+        allowances.open_day(session, **self._domain)
+        day, _ = allowances.today(session, **self._domain)
+        return allowances.left(session, **self._domain, day=day)
+
+    def _fitting(self, session: Session, seconds: float) -> int:
+        """Return how many messages the account's rate lets through in this time, a window at least."""
+        account, now = accounts.find(session, region=self._resources.ses.region)
+        return max(int(pacing.rate(account, now) * seconds), self._settings.window_size)
+
+    def _walk(self, session: Session, token: str, limit: int, left: Mapping[str, int]) -> list[Claimed]:
+        """Claim each provider's share; when that is nobody, once more for those who were at their end."""
+        lease = timedelta(seconds=self._settings.claim_lease_seconds)
+        for _ in range(2):
+            shares = rule.shares(limit, self._awake(), left)
+            claimed = deliveries.claim(
+                session, **self._key, token=token, shares=shares, lease=lease, after=self._ends
+            )
+            self._note(shares, claimed)
+            if claimed or not shares:
+                break
+        return claimed
+
+    def _awake(self) -> dict[str, int]:
+        now = time.monotonic()
+        return {each: weight for each, weight in self._planned.items() if self._rests.get(each, 0) <= now}
+
+    def _note(self, shares: Mapping[str, int], claimed: Sequence[Claimed]) -> None:
+        """Remember where each provider's walk ended; at its end it begins anew, and one that had nobody rests."""
+        found = Counter(delivery.provider for delivery in claimed)
+        for provider, share in shares.items():
+            if found[provider] == share:
+                of_it = (delivery for delivery in claimed if delivery.provider == provider)
+                self._ends[provider] = max(
+                    Position(delivery.tier, delivery.delivery_id) for delivery in of_it
+                )
+            elif self._ends.pop(provider, None) is None:
+                self._rests[provider] = time.monotonic() + _REST_SECONDS
+
+    def _soon(self, session: Session, left: Mapping[str, int]) -> timedelta:
+        """Return how long until somebody is due whose provider is open; end the stretch if that is nobody soon."""
+        self._rests.clear()
+        capped = [provider for provider in self._planned if left.get(provider, 1) <= 0]
+        open_ones = [provider for provider in self._planned if provider not in capped]
+        soon = deliveries.due_in(session, **self._key, providers=open_ones)
+        if soon is not None and soon <= RETRY_PATIENCE:
+            return soon
+        waits_for_tomorrow = capped and deliveries.is_any_pending(session, **self._key, providers=capped)
+        raise Stop(Ending.ALLOWANCE if waits_for_tomorrow else Ending.NOTHING_DUE)
