@@ -349,9 +349,9 @@ def test_who_works_long_is_put_behind_everybody_else() -> None:
     with pytest.raises(TemplateLimitError):
         compiled.render(someone())
     compiled.render(someone(""))
-    assert psutil.Process(renderer.pid).nice() == 19, "the one that took its place, too"
+    assert psutil.Process(renderer.pid).nice() == 15, "the one that took its place, too"
     renderer.compile(sources(), owner=2).render(someone())
-    assert psutil.Process(renderer.pid).nice() < 19
+    assert psutil.Process(renderer.pid).nice() < 15
     renderer.close()
 
 
@@ -386,7 +386,8 @@ GOOD = {"subject": "s", "html": ["<", ">"], "text": ["x"]}
     ],
 )
 def test_a_child_that_was_taken_over_is_believed_in_nothing(taken: Renderer, answer: str) -> None:
-    compiled = taken.compile(sources("{{ contact.raw|say }}{{ contact|die }}", subject="s"), owner=1)
+    text = f"{{{{ contact.raw|say }}}}{{{{ contact|die }}}}{{# {answer[:100]} #}}"  # or it would soon not be tried any more
+    compiled = taken.compile(sources(text, subject="s"), owner=1)
 
     with pytest.raises(TemplateError) as raised:
         compiled.render({"contact": {"raw": answer}})
