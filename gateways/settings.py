@@ -7,8 +7,10 @@ variables (`AWS_REGION`, `AWS_ENDPOINT_URL_SESV2`, ...) belong to boto3 and are 
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import ConfigurationError
 
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -17,7 +19,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """What an operator may set. Units are in the names."""
 
-    model_config = SettingsConfigDict(env_prefix="POSTHOUSE_", frozen=True, extra="ignore")
+    # What is refused may be a secret, and an error's text ends up in logs.
+    model_config = SettingsConfigDict(
+        env_prefix="POSTHOUSE_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: str | None = Field(
         None,
@@ -36,6 +41,11 @@ class Settings(BaseSettings):
     token_secrets: SecretStr | None = Field(
         None,
         description="kid:hex pairs, comma-separated, newest first; unset, made once in state_dir/secrets.json.",
+    )
+    operator_password: SecretStr | None = Field(
+        None,
+        min_length=12,
+        description="Opens the web pages that pause, resume and cancel campaigns; unset, there are none.",
     )
     critical_queue: str = Field(
         "posthouse-critical", description="SQS queue of Send, Bounce, Complaint, Reject … events."
@@ -79,11 +89,39 @@ class Settings(BaseSettings):
         2.0, gt=0, description="What rendering one message may take; longer, and the message fails alone."
     )
     compile_seconds: float = Field(20.0, gt=0, description="What compiling a template may take.")
+    audit_one_in: int | None = Field(
+        None,
+        ge=0,
+        description="Compare one message in so many with premailer's page; 0 none; unset, as many as 2 % of the time pays for.",
+    )
+    dns_lookups: bool = Field(
+        True,
+        description="Ask the DNS which provider keeps a domain's mailboxes; off, well-known names decide.",
+    )
+    dns_servers: tuple[str, ...] = Field(
+        (), description="JSON list of resolvers, `address` or `address:port`; unset, those of the machine."
+    )
     chunk_seconds: int = Field(45, ge=1, description="How long one Prefect task run of sending should last.")
+    stop_grace_seconds: float = Field(
+        75.0,
+        ge=0,
+        description="How long `posthouse worker` waits at SIGTERM for its runs; at least 0.7 x call_lease_seconds.",
+    )
     prefect_api_url: str | None = Field(None, description="Only for links that are printed.")
 
 
 @cache
 def settings() -> Settings:
-    """Return the process's settings; tests build their own `Settings(...)`."""
-    return Settings()
+    """Return the process's settings; tests build their own `Settings(...)`.
+
+    Raises:
+        ConfigurationError: A value is not what its setting takes; the message names the setting, never the value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_context=False)[0]
+        name = "POSTHOUSE_" + "_".join(map(str, wrong["loc"])).upper()
+        raise ConfigurationError(
+            f"{name}: {wrong['msg']}", hint="docs/configuration.md lists them."
+        ) from error

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import col, select
 
 from core.errors import NotFoundError
+from core.locales import PARTS
 from core.rendering import TemplateSources
 from models import TemplateVersion
 from store.session import Session, one, rows, run
@@ -14,7 +16,7 @@ from store.session import Session, one, rows, run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One published version, without its sources."""
+    """One published version, without its sources. Of each of its `locales` there are `locale` and `overrides`."""
 
     name: str
     number: int
@@ -23,6 +25,10 @@ class Version:
     why: str
     fields: Sequence[str]
     published_at: datetime
+    locales: Sequence[dict[str, Any]]
+    audited: int
+    demoted_at: datetime | None
+    demoted_why: str
 
 
 def publish(
@@ -71,11 +77,16 @@ def history(session: Session, *, tenant_id: int, name: str | None = None) -> lis
     """Return a tenant's published versions, newest first; of one name, or of all."""
     found = rows(
         session,
-        """SELECT name, number, digest, inlining, why, fields, published_at FROM template_version
+        """SELECT name, number, digest, inlining, why, fields, published_at, audited, demoted_at, demoted_why,
+                  ARRAY(SELECT jsonb_build_object('locale', tag, 'overrides', ARRAY(
+                            SELECT part FROM unnest(CAST(:parts AS text[])) AS part WHERE jsonb_exists(own, part)))
+                        FROM jsonb_each(coalesce(sources->'variants', '{}')) AS variant (tag, own) ORDER BY tag) AS locales
+           FROM template_version
            WHERE tenant_id = :tenant_id AND number IS NOT NULL AND name = coalesce(:name, name)
            ORDER BY published_at DESC, number DESC""",
         tenant_id=tenant_id,
         name=name,
+        parts=list(PARTS),
     )
     return [Version(**row) for row in found]
 

@@ -10,7 +10,7 @@ from core.message import Message
 from core.unsubscribe import Claim, Purpose
 from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
-from store import campaigns, tenants
+from store import auditing, campaigns, tenants
 from store.deliveries import Claimed
 from tasks.resources import Resources
 
@@ -67,8 +67,11 @@ def load_job(resources: Resources, campaign_id: int) -> Job:
         tenant = tenants.by_id(session, tenant_id=tenant_id)
         campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
         sources = campaigns.template(session, tenant_id=tenant_id, digest=campaign.template_digest)
+        standing = auditing.standing(session, tenant_id=tenant_id, digest=campaign.template_digest)
     from_header = headers.from_header(tenant.from_name, tenant.from_address)
-    return Job(tenant, campaign, resources.renderer.compile(sources, owner=tenant_id), from_header)
+    template = resources.renderer.compile(sources, owner=tenant_id)
+    template.demoted = standing.is_demoted
+    return Job(tenant, campaign, template, from_header)
 
 
 def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:
@@ -90,6 +93,12 @@ def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:
     )
 
 
+def context_of(resources: Resources, job: Job, delivery: Claimed) -> dict[str, Any]:
+    """Return what the template sees of one delivery's contact."""
+    url = unsubscribe_url(resources, tenant_id=job.tenant_id, delivery_id=delivery.delivery_id)
+    return context(job.voice, delivery.address, delivery.attributes, url)
+
+
 def context(voice: Voice, address: str, attributes: Mapping[str, Any], url: str) -> dict[str, Any]:
     """Return what a template sees of one contact."""
     tenant = voice.tenant
@@ -101,6 +110,7 @@ def context(voice: Voice, address: str, attributes: Mapping[str, Any], url: str)
             "from_address": tenant.from_address,
             "reply_to": tenant.reply_to,
             "website": tenant.website,
+            "locale": tenant.locale,
         },
         campaign={"name": voice.campaign_name},
         unsubscribe_url=url,
