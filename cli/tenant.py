@@ -31,6 +31,9 @@ def add(
     from_name: Annotated[str | None, typer.Option(help="Default: the name.")] = None,
     website: Annotated[str, typer.Option(help="Linked in the footer.")] = "",
     time_zone: Annotated[str, typer.Option(help="IANA name; a day of warm-up is a day there.")] = "UTC",
+    locale: Annotated[
+        str, typer.Option(help="Of readers who say none, such as de-AT; default: the template's own.")
+    ] = "",
     ses_tenant: Annotated[str | None, typer.Option(help="SES tenant name, if SES has one for it.")] = None,
     configuration_set: Annotated[str | None, typer.Option(help="SES configuration set.")] = None,
     delivery_api: Annotated[
@@ -53,6 +56,7 @@ def add(
             postal_address=postal_address,
             website=website,
             time_zone=time_zone,
+            locale=locale,
             ses_tenant_name=ses_tenant,
             configuration_set=configuration_set,
             delivery_api=delivery_api,
@@ -107,6 +111,7 @@ _SHOWN = (
     "postal_address",
     "website",
     "time_zone",
+    "locale",
     "ses_tenant_name",
     "configuration_set",
     "delivery_api",

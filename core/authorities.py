@@ -78,6 +78,12 @@ W3C = Source(
     "2023-10-05",
     "https://www.w3.org/TR/WCAG22/#non-text-content",
 )
+W3C_LANGUAGE = Source(
+    "W3C",
+    "WCAG 2.2, 3.1.1 (language of page)",
+    "2023-10-05",
+    "https://www.w3.org/TR/WCAG22/#language-of-page",
+)
 RFC_5322 = _rfc(5322, "Internet message format", "2008-10")
 RFC_2047 = _rfc(2047, "Encoded words", "1996-11")
 RFC_2046 = _rfc(2046, "MIME media types", "1996-11")

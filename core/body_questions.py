@@ -11,6 +11,7 @@ Standards:
 
 import re
 
+from core import locales
 from core.samples import Link, Sample, host_of, parts_of, plain, readable
 
 
@@ -193,6 +194,23 @@ def greets_nobody(sample: Sample) -> bool:
     """Whether a greeting has no name where one was meant: `Hello ,` or `Dear None`."""
     read = (sample.content.subject, sample.words, sample.content.text)
     return any(_GREETS_NOBODY.search(text) for text in read)
+
+
+def names_no_language(sample: Sample) -> bool:
+    """Whether `<html>` has no `lang`, or an empty one."""
+    return not any(sample.values("lang", "html"))
+
+
+def names_another_language(sample: Sample) -> bool:
+    """Whether `<html>` has the `lang` of another language than the HTML is written in."""
+    said = {locales.language(locales.canonical(value) or value) for value in sample.values("lang", "html")}
+    return bool(sample.lang) and bool(said - {"", locales.language(sample.lang)})
+
+
+def names_no_direction(sample: Sample) -> bool:
+    """Whether the HTML is in a language that is written from right to left, and no element of it begins so."""
+    pages = (value.lower() for value in sample.values("dir", "html", "body", "table", "div", "td"))
+    return locales.direction(sample.lang) == "rtl" and "rtl" not in pages
 
 
 def has_no_unsubscribe_link(sample: Sample) -> bool:

@@ -34,7 +34,7 @@ def context_for(
 
     Args:
         contact: The contact's attributes and `email`.
-        tenant: `name`, `postal_address`, `from_address`, `reply_to`, `website`.
+        tenant: `name`, `postal_address`, `from_address`, `reply_to`, `website`, `locale`.
         campaign: `name`, and `subject` if it has one of its own.
         unsubscribe_url: The contact's own link, opaque.
     """

@@ -36,7 +36,10 @@ _WEIGHT: Mapping[Severity, int] = {"block": 0, "warn": 1, "info": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One rule that answered yes. `where` is the part of the message to look at, `remedy` what to do about it."""
+    """One rule that answered yes. `where` is the part of the message to look at, `remedy` what to do about it.
+
+    `locales` are those whose messages show it, empty where a template has no variants.
+    """
 
     id: str
     severity: Severity
@@ -46,6 +49,7 @@ class Finding:
     sources: tuple[Source, ...] = ()
     firm: bool = True
     overridden: bool = False
+    locales: tuple[str, ...] = ()
 
     @property
     def forbids(self) -> bool:
@@ -68,6 +72,7 @@ class Finding:
             "sources": [source.as_json() for source in self.sources],
             "overridable": self.severity == "block" and not self.firm,
             "overridden": self.overridden,
+            "locales": list(self.locales),
         }
 
 
@@ -79,6 +84,7 @@ def check_message(
     unsubscribe_url: str,
     recipient: str = "",
     sending_domains: Collection[str] = (),
+    lang: str = "",
 ) -> list[Finding]:
     """Return what is wrong with a rendered sample, in the order of the rulebook.
 
@@ -89,6 +95,7 @@ def check_message(
         unsubscribe_url: The contact's own, which both parts must lead to.
         recipient: The contact's address, which no link may tell; "" asks nothing.
         sending_domains: The tenant's, in lower case; none asks nothing.
+        lang: The tag of the language that the HTML is written in; "" asks nothing.
     """
     sample = take_apart(
         content,
@@ -97,6 +104,7 @@ def check_message(
         postal_address=postal_address,
         unsubscribe_url=unsubscribe_url,
         sending_domains=frozenset(sending_domains),
+        lang=lang,
     )
     return [_finding(rule) for rule in rulebook.RULES if rule.asks(sample)]
 

@@ -38,11 +38,15 @@ pre { white-space: pre-wrap; background: #fff; border: 1px solid #ccd1d9; paddin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One contact's message. `label` names the contact without its address; `headers` are all that SES is handed."""
+    """One contact's message. `label` names the contact without its address; `headers` are all that SES is handed.
+
+    `locale` is the tag of the files it is made of, "" in a template without variants.
+    """
 
     label: str
     content: Content
     headers: Mapping[str, str]
+    locale: str = ""
 
     @property
     def html_bytes(self) -> int:
@@ -83,6 +87,7 @@ def _section(sample: Sample) -> str:
 def _facts(sample: Sample) -> str:
     facts = {
         "Subject": sample.content.subject,
+        **({"Locale": sample.locale} if sample.locale else {}),
         **sample.headers,
         "HTML": f"{sample.html_bytes:,} bytes",
         "Text": f"{len(sample.content.text.encode()):,} bytes",

@@ -44,6 +44,7 @@ from core.authorities import (
     RFC_8058,
     SES,
     W3C,
+    W3C_LANGUAGE,
     YAHOO,
     YAHOO_CODES,
     YAHOO_FAQ,
@@ -281,6 +282,21 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "FMT-BODY-06-GREETING", "warn", "html", body.greets_nobody,
         "a greeting has no name where one was meant", 'Use |default("reader", true) for the name.', (OURS,),
+    ),
+    Rule(
+        "FMT-BODY-07", "info", "html", body.names_no_language,
+        "the HTML does not say its language, so that it is read aloud in the language of the program",
+        'Write <html lang="{{ lang }}" dir="{{ dir }}">.', (W3C_LANGUAGE,),
+    ),
+    Rule(
+        "FMT-BODY-07-LANG", "warn", "html", body.names_another_language,
+        "the HTML says another language than that of its file",
+        'Write <html lang="{{ lang }}">, and the locale of the files without a tag into meta.json.', (W3C_LANGUAGE,),
+    ),
+    Rule(
+        "FMT-BODY-07-DIR", "warn", "html", body.names_no_direction,
+        "a language that is written from right to left is set from left to right",
+        'Write <html lang="{{ lang }}" dir="{{ dir }}">.', (OURS,),
     ),
     Rule(
         "UNS-01", "block", "List-Unsubscribe", header.has_no_list_header,

@@ -48,7 +48,7 @@ class Link:
 class Sample:
     """A rendered message and what it must mention. `headers` are found whatever their case.
 
-    `words` are those of the HTML. `hidden` are the texts that its styles hide, in order, without those that are blank.
+    `lang` is the tag of the language that the HTML is written in, "" if nobody knows. `words` are those of the HTML. `hidden` are the texts that its styles hide, in order, without those that are blank.
     """
 
     content: Content
@@ -57,6 +57,7 @@ class Sample:
     postal_address: str
     unsubscribe_url: str
     sending_domains: frozenset[str]
+    lang: str
     page: markup.Page
     words: str
     links: tuple[Link, ...]
@@ -91,6 +92,7 @@ def take_apart(
     postal_address: str,
     unsubscribe_url: str,
     sending_domains: frozenset[str],
+    lang: str = "",
 ) -> Sample:
     """Return the sample of a rendered message."""
     page = markup.lex(content.html)
@@ -103,6 +105,7 @@ def take_apart(
         postal_address=postal_address,
         unsubscribe_url=unsubscribe_url,
         sending_domains=sending_domains,
+        lang=lang,
         page=page,
         words=_words(page, 0, len(page.source), spans),
         links=tuple(_links(page, hidden)),

@@ -72,6 +72,29 @@ def lacking(
     return found
 
 
+def wishes(session: Session, *, tenant_id: int, audience_id: int, limit: int = 200) -> Sequence[Row]:
+    """Return the locales that active members name, the most frequent first, each with one of them.
+
+    A row is id, address, attributes of a contact, and `people`, how many have the same `locale` and `language`. One pass
+    over the audience.
+    """
+    return rows(
+        session,
+        """WITH wished AS (
+               SELECT min(c.id) AS id, count(*) AS people FROM audience_member m
+               JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
+               WHERE m.tenant_id = :tenant_id AND m.audience_id = :audience_id AND c.state = 'active'
+               GROUP BY c.attributes->>'locale', c.attributes->>'language'
+               ORDER BY people DESC, id LIMIT :limit
+           )
+           SELECT c.id, c.address, c.attributes, people FROM wished
+           JOIN contact c ON c.tenant_id = :tenant_id AND c.id = wished.id ORDER BY people DESC, c.id""",
+        tenant_id=tenant_id,
+        audience_id=audience_id,
+        limit=limit,
+    )
+
+
 def override(
     session: Session, *, tenant_id: int, campaign_id: int, rule: str, finding: str, reason: str, actor: str
 ) -> None:

@@ -1,13 +1,17 @@
 """Previews: what some readers of an audience would get, as a page to look at and as pictures."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from core import headers, preview
 from core.errors import InputError, TemplateError
 from core.preview import HEIGHT_PIXELS, Sample
+from core.sampling import Candidate
 from gateways import screenshots, templates
+from gateways.render_process import RemoteTemplate
 from store import audiences, tenants
+from tasks import spoken
 from tasks.messages import Voice, context, unsubscribe_url
 from tasks.preflight import samples
 from tasks.resources import Resources
@@ -22,6 +26,9 @@ def of_template(
 ) -> list[Sample]:
     """Return the messages that some contacts of an audience would get; those that differ are chosen first.
 
+    Of a template with variants there is one for each of them and for the default files, whatever the limit. One that
+    nobody of the audience reads is shown to somebody else, and its label says so.
+
     Raises:
         NotFoundError: There is no such tenant, audience or template.
         TemplateError: It does not compile, or does not fit any of these contacts.
@@ -33,23 +40,68 @@ def of_template(
         audience_id = audiences.find(session, tenant_id=tenant.id, name=audience)
     voice = Voice(tenant, name)
     template = resources.renderer.compile(sources, owner=tenant.id)
-    url = unsubscribe_url(resources, tenant_id=tenant.id, delivery_id=0)
-    sender = headers.from_header(tenant.from_name, tenant.from_address)
+    readers = _readers(resources, voice, template, audience_id)
+    wanted = min(max(limit, len(template.variants) + 1 if template.variants else 0), MOST)
     shown: list[Sample] = []
     problem: TemplateError | InputError | None = None
-    for contact in samples(resources, voice, template, audience_id):
+    for contact, tag, label in readers:
         try:
-            content = template.render(context(voice, contact.address, contact.attributes, url))
+            shown.append(_sample(resources, voice, template, contact, tag, label))
         except (TemplateError, InputError) as error:
             problem = error
-            continue
-        names = {"From": sender, "Reply-To": tenant.reply_to, **headers.list_headers(url)}
-        shown.append(Sample(label=f"contact {contact.id}", content=content, headers=names))
-        if len(shown) == min(limit, MOST):
+        if len(shown) == wanted:
             break
     if problem is not None and not shown:
         raise problem
     return shown
+
+
+def _readers(
+    resources: Resources, voice: Voice, template: RemoteTemplate, audience_id: int
+) -> list[tuple[Candidate, str, str]]:
+    """Return contacts with the tags they are written to in and with labels, first one for each locale that there is."""
+    wishes = spoken.wishes(resources, voice, template, audience_id)
+    found = samples(resources, voice, template, audience_id, wishes)
+    if not template.variants or not found:
+        return [(contact, "", f"contact {contact.id}") for contact in found]
+    home = template.sources.locale
+    readers = [(contact, spoken.variant_for(voice, template, contact)) for contact in found]
+    firsts: dict[str, Candidate] = {}
+    for contact, tag in readers:
+        firsts.setdefault(tag, contact)
+    stand_in = found[0]
+    shown = [
+        (firsts[tag], tag, f"contact {firsts[tag].id}, {tag or home}")
+        if tag in firsts
+        else (_reading(stand_in, tag), tag, f"contact {stand_in.id} as if they read {tag}, which nobody does")
+        for tag in [*(("",) if "" in firsts else ()), *template.variants]
+    ]
+    others = [(contact, tag) for contact, tag in readers if firsts[tag] is not contact]
+    return [
+        (contact, tag or home, label)
+        for contact, tag, label in [
+            *shown,
+            *((c, tag, f"contact {c.id}, {tag or home}") for c, tag in others),
+        ]
+    ]
+
+
+def _reading(contact: Candidate, tag: str) -> Candidate:
+    return replace(contact, attributes={**contact.attributes, "locale": tag})
+
+
+def _sample(
+    resources: Resources, voice: Voice, template: RemoteTemplate, contact: Candidate, tag: str, label: str
+) -> Sample:
+    tenant = voice.tenant
+    url = unsubscribe_url(resources, tenant_id=voice.tenant_id, delivery_id=0)
+    sender = headers.from_header(tenant.from_name, tenant.from_address)
+    return Sample(
+        label=label,
+        content=template.render(context(voice, contact.address, contact.attributes, url)),
+        headers={"From": sender, "Reply-To": tenant.reply_to, **headers.list_headers(url)},
+        locale=tag,
+    )
 
 
 def write(folder: Path, title: str, shown: list[Sample], *, pictures: bool) -> list[Path]:

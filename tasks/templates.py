@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from core import locales
 from core.errors import InputError
 from core.rendering import TemplateSources
 from gateways import templates as folders
@@ -11,6 +12,7 @@ from store import campaigns, tenants
 from store import templates as versions
 from store.session import Session
 from store.templates import Version
+from tasks import spoken
 from tasks.resources import Resources
 
 
@@ -26,6 +28,7 @@ class Published:
     why: str
     fields: list[str]
     shared_characters: int
+    locales: list[dict[str, Any]]
     seconds: float
 
     def in_words(self) -> str:
@@ -36,8 +39,26 @@ class Published:
         fields = ", ".join(self.fields) or "none"
         return (
             f"{told} ({self.digest[:12]}). CSS is inlined {self.inlining}: {self.why} "
-            f"Fields: {fields}. All messages share {self.shared_characters:,} characters."
+            f"Fields: {fields}. All messages share {self.shared_characters:,} characters.{self._locales_in_words()}"
         )
+
+    def _locales_in_words(self) -> str:
+        """Return what there is for which locale, nothing of a template without variants."""
+        if not self.locales:
+            return ""
+        own = locales.in_words({each["locale"]: each["overrides"] for each in self.locales})
+        told = [f" Locales: {own}; everybody else gets the default files."]
+        told += [
+            f" {each['locale']}: CSS is inlined each: {each['why']}"
+            for each in self.locales
+            if each["inlining"] == "each"
+        ]
+        told += [
+            f" {each['locale']}: {' and '.join(each['mixed'])} in another language; add a file or leave it so."
+            for each in self.locales
+            if each["mixed"]
+        ]
+        return "".join(told)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the command line answers it."""
@@ -70,6 +91,7 @@ def publish(resources: Resources, *, name: str, tenant_slug: str) -> Published:
             fields=sorted(compiled.fields),
         )
     frames = compiled.html_frame, compiled.text_frame
+    mixed = spoken.mixtures(compiled)
     return Published(
         name=name,
         number=number,
@@ -79,6 +101,9 @@ def publish(resources: Resources, *, name: str, tenant_slug: str) -> Published:
         why=compiled.why,
         fields=sorted(compiled.fields),
         shared_characters=sum(len(piece) for frame in frames for piece in frame.pieces),
+        locales=[
+            variant.as_json() | {"mixed": mixed.get(tag, [])} for tag, variant in compiled.variants.items()
+        ],
         seconds=round(time.monotonic() - started, 2),
     )
 

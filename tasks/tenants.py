@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core import addresses, headers, warmup
+from core import addresses, headers, locales, warmup
 from core.errors import InputError
 from core.tenants import TenantState
 from models import Tenant
@@ -21,7 +21,7 @@ def add(resources: Resources, tenant: Tenant, *, daily_volume: int | None = None
 
     Raises:
         InvalidAddressError: The From or Reply-To address is not one.
-        InputError: A name cannot stand in a header, or there is no postal address.
+        InputError: A name cannot stand in a header, there is no postal address, or the locale names no language.
         ConflictError: The slug is taken.
     """
     sender = addresses.parse(tenant.from_address)
@@ -33,6 +33,7 @@ def add(resources: Resources, tenant: Tenant, *, daily_volume: int | None = None
             "a tenant needs a postal address",
             hint="CAN-SPAM 15 U.S.C. 7704(a)(5) wants one in every commercial message: --postal-address.",
         )
+    tenant.locale = _locale(tenant.locale)
     rung = None if warm else warmup.rung_for(daily_volume or 0)
     with resources.database.begin() as session:
         tenant_id = tenants.add(session, tenant)
@@ -47,6 +48,14 @@ def add(resources: Resources, tenant: Tenant, *, daily_volume: int | None = None
             session, tenant_id=tenant_id, actor="operator", action="tenant.added", subject=tenant.slug
         )
     return tenant_id
+
+
+def _locale(written: str) -> str:
+    """Return a locale as templates write it; "" stays."""
+    tag = locales.canonical(written) if written else ""
+    if tag is None:
+        raise InputError(f"{written!r} is no locale", hint="Such as de or de-AT, as BCP 47 has it: --locale.")
+    return tag
 
 
 def set_state(resources: Resources, slug: str, *, state: TenantState, reason: str, actor: str) -> Tenant:

@@ -26,7 +26,7 @@ HEADERS = {
 GOOD = Content(
     subject="News in autumn",
     html=(
-        f"<html><head><title>News</title><style>p{{color:red}}</style></head><body>"
+        f'<html lang="en"><head><title>News</title><style>p{{color:red}}</style></head><body>'
         f'<div style="display:none; font-size:1px">What we made&#8199;&#65279;&#847; &#8199;&#65279;&#847;</div>\n'
         f'<p>All is well.</p>\n<img src="https://e.example/i.png" alt="">'
         f'<a href="{SHOP}?a=1&amp;b=2">More</a>'
@@ -36,7 +36,9 @@ GOOD = Content(
 )
 
 
-def findings(content: Content = GOOD, *, postal_address: str = ADDRESS, **headers: str) -> list[Finding]:
+def findings(
+    content: Content = GOOD, *, postal_address: str = ADDRESS, lang: str = "", **headers: str
+) -> list[Finding]:
     return check_message(
         content,
         headers={**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}},
@@ -44,6 +46,7 @@ def findings(content: Content = GOOD, *, postal_address: str = ADDRESS, **header
         unsubscribe_url=URL,
         recipient="ann@reader.example",
         sending_domains=["kestrel.example"],
+        lang=lang,
     )
 
 
@@ -72,6 +75,8 @@ def without_unsubscribe_link() -> Content:
 
 
 MESSAGES = [
+    pytest.param("FMT-BODY-07", with_html(' lang="en"', ""), id="no language"),
+    pytest.param("FMT-BODY-07", with_html(' lang="en"', ' lang=""'), id="an empty language"),
     pytest.param("FMT-HDR-03", replace(GOOD, subject="x" * 999), id="a subject that Gmail refuses"),
     pytest.param("FMT-HDR-04", replace(GOOD, subject="Hi\r\nBcc: all@kestrel.example"), id="T06: a second header"),
     pytest.param("FMT-HDR-04", replace(GOOD, subject="Hi\u2028there"), id="T06: a Unicode line end"),
@@ -157,7 +162,14 @@ SENDERS = [
 ]  # fmt: skip
 
 # These break more than one rule by their nature, and are asked for in tests of their own.
-ELSEWHERE = {"FMT-HDR-02", "FMT-BODY-01", "FMT-BODY-03", "FMT-BODY-03-MAX"}
+ELSEWHERE = {
+    "FMT-HDR-02",
+    "FMT-BODY-01",
+    "FMT-BODY-03",
+    "FMT-BODY-03-MAX",
+    "FMT-BODY-07-LANG",
+    "FMT-BODY-07-DIR",
+}
 
 
 def test_a_good_message_has_no_findings() -> None:
@@ -168,6 +180,24 @@ def test_a_good_message_has_no_findings() -> None:
 def test_a_message_that_breaks_one_rule_has_one_finding(rule: str, content: Content) -> None:
     found = set(ids(findings(content))) - ({"FMT-HDR-06-LONG"} if rule == "FMT-HDR-03" else set())
     assert found == {rule}
+
+
+@pytest.mark.parametrize(
+    ("says", "lang", "found"),
+    [
+        pytest.param('lang="de"', "", [], id="nobody knows what it should be"),
+        pytest.param('lang="de"', "de", [], id="the same"),
+        pytest.param('lang="de-DE"', "de-AT", [], id="the same language elsewhere"),
+        pytest.param('lang="DE"', "de", [], id="in capitals"),
+        pytest.param('lang="en"', "de", ["FMT-BODY-07-LANG"], id="another"),
+        pytest.param('lang="german"', "de", ["FMT-BODY-07-LANG"], id="no tag at all"),
+        pytest.param('lang="ar" dir="rtl"', "ar", [], id="from right to left"),
+        pytest.param('lang="he" dir="RTL"', "he-IL", [], id="in capitals from right to left"),
+        pytest.param('lang="ar"', "ar", ["FMT-BODY-07-DIR"], id="from the wrong side"),
+    ],
+)
+def test_the_html_says_the_language_it_is_written_in(says: str, lang: str, found: list[str]) -> None:
+    assert ids(findings(with_html('lang="en"', says), lang=lang)) == found
 
 
 @pytest.mark.parametrize(("rule", "headers"), SENDERS)
@@ -342,6 +372,7 @@ def test_a_finding_says_where_to_look_what_to_do_and_who_says_so() -> None:
         ],
         "overridable": False,
         "overridden": False,
+        "locales": [],
     }
     assert finding.authority == (
         "Google, Email sender guidelines (2026-03-21); US law, CAN-SPAM Act, 15 U.S.C. 7704(a)(5) (2003-12-16)"

@@ -315,6 +315,7 @@ def test_a_template_is_checked_with_the_people_of_an_audience(resources: Resourc
         "findings": [],
         "inlining": "once",
         "why": check_template(resources, scene).why,
+        "locales": [],
     }
 
 
