@@ -41,6 +41,8 @@ LONGEST_AMBIGUITY_PAUSE: Final = 600.0
 UNREACHABLE_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 UNREACHABLE: Final = "ses_unreachable"
 THROTTLED_RETRY_SECONDS: Final = (1.0, 10.0)
+# No verdict lets a delivery wait this long: one that seems to was told so by a clock that has gone back since.
+LONGER_THAN_ANY_RETRY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

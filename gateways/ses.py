@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What GetAccount says. Rates are recipients per second; `max_24_hour_send` of -1 is unlimited."""
+    """What GetAccount says. Rates are recipients per second; `max_24_hour_send` of -1 is unlimited.
+
+    `answered_at` is the date of the answer by Amazon's clock, to the second; None when there was none.
+    """
 
     max_send_rate: float
     max_24_hour_send: float
@@ -33,6 +38,7 @@ class Quota:
     sending_enabled: bool
     production_access: bool
     enforcement_status: str
+    answered_at: datetime | None = None
 
 
 class Ses:
@@ -132,12 +138,22 @@ class Ses:
             sending_enabled=bool(answer.get("SendingEnabled", True)),
             production_access=bool(answer.get("ProductionAccessEnabled", False)),
             enforcement_status=str(answer.get("EnforcementStatus", "")),
+            answered_at=_date(answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")),
         )
 
     def _refuse_late_call(self, **_event: object) -> None:
         """Stop a call whose lease is over. botocore calls this after signing and before it connects (measured)."""
         if time.monotonic() > self._deadline.at:
             raise LeaseLostError("the call's deadline passed before it left", error_code="LeaseLost")
+
+
+def _date(header: str) -> datetime | None:
+    """Return the time that an HTTP Date header names (RFC 9110, HTTP Semantics)."""
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def _request(message: Message) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from sqlmodel import Session, col, select
 
 from core.campaigns import FINAL, CampaignState, Status
 from core.errors import ConflictError, NotFoundError
+from core.outcomes import LONGER_THAN_ANY_RETRY
 from core.rendering import TemplateSources
 from models import Campaign, TemplateVersion
-from store import quarantine
+from store import auditing, quarantine
 from store.session import Row, count, rows, run
 
 
@@ -142,12 +143,15 @@ def status(session: Session, *, tenant_id: int, campaign_id: int) -> Status:
     for row in found:
         if row["state"] == "skipped":
             skipped[row["reason"]] = skipped.get(row["reason"], 0) + row["people"]
+    standing = auditing.standing(session, tenant_id=tenant_id, digest=campaign.template_digest)
     return Status(
         campaign_id=campaign_id,
         state=campaign.state,
         state_reason=_why(session, campaign),
         audience=sum(counts.values()) + sum(skipped.values()),
         skipped_by_reason=dict(sorted(skipped.items())),
+        audited=standing.audited,
+        demoted_why=standing.demoted_why,
         **counts,
     )
 
@@ -176,9 +180,11 @@ def ready(session: Session, *, tenant_id: int) -> Sequence[Row]:
                          AND d.state IN ('claimed', 'submitting') AND d.lease_until > now())
                    AND (c.planned_at IS NULL OR (
                        SELECT true FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
-                         AND d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= now()) LIMIT 1))))
+                         AND d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= now()
+                                                      OR d.not_before > now() + :too_long) LIMIT 1))))
            ORDER BY c.id""",
         tenant_id=tenant_id,
+        too_long=LONGER_THAN_ANY_RETRY,
     )
 
 

@@ -278,10 +278,15 @@ def pass_time(database: Database, pause: timedelta) -> None:
         run(
             session,
             """UPDATE ses_account SET due_at = due_at - :pause, slowed_at = slowed_at - :pause,
-                   blocked_until = blocked_until - :pause""",
+                   blocked_until = blocked_until - :pause, told_twice_until = told_twice_until - :pause""",
             pause=pause,
         )
         run(session, "UPDATE campaign SET resume_at = resume_at - :pause", pause=pause)
+        run(
+            session,
+            "UPDATE delivery_fact SET first_at = first_at - :pause, last_at = last_at - :pause",
+            pause=pause,
+        )
 
 
 def write_template(folder: Path, sources: TemplateSources = NEWSLETTER) -> None:

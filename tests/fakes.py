@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,7 @@ class FakeSes:
             error of the whole call, or None.
         bulk_calls: The messages of each bulk call.
         calls: Every message that was called out, whatever was answered.
+        clock: Amazon's, of which every answer of GetAccount tells.
         sent: Those of them that were answered with an id.
     """
 
@@ -79,6 +82,7 @@ class FakeSes:
         self.calls: list[Message] = []
         self.sent: list[Message] = []
         self._quota = quota or a_quota()
+        self.clock: Callable[[], datetime | None] = lambda: datetime.now(UTC)
         self._lock = threading.Lock()
 
     @property
@@ -124,7 +128,7 @@ class FakeSes:
     def quota(self) -> Quota:
         if isinstance(self._quota, SendingError):
             raise self._quota
-        return self._quota
+        return replace(self._quota, answered_at=self.clock())
 
 
 def some_resources(

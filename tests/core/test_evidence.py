@@ -1,12 +1,12 @@
 """When silence proves that a call was never accepted."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.evidence import Neighbourhood, is_refuted
+from core.evidence import Neighbourhood, clocks_agree, is_refuted
 
 
 GUARD = timedelta(minutes=20)
@@ -47,3 +47,21 @@ def test_more_missing_events_never_refute_more(confirmed: int, missing: int, mor
 def test_the_loss_that_remains_possible_is_stated() -> None:
     assert Neighbourhood(confirmed=300, told=300).loss_bound == pytest.approx(0.01)
     assert Neighbourhood(confirmed=300, told=299).loss_bound == 1.0
+
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("amazons", "agree"),
+    [
+        pytest.param(NOON, True, id="the same second"),
+        pytest.param(NOON - timedelta(minutes=2), True, id="two minutes ahead of it"),
+        pytest.param(NOON + timedelta(minutes=2), True, id="two minutes behind it"),
+        pytest.param(NOON - timedelta(seconds=121), False, id="more"),
+        pytest.param(NOON + timedelta(hours=1), False, id="F20: our clock went back an hour"),
+        pytest.param(None, False, id="Amazon's was not told"),
+    ],
+)
+def test_our_clock_is_believed_when_amazons_agrees(amazons: datetime | None, *, agree: bool) -> None:
+    assert clocks_agree(NOON, amazons) is agree

@@ -4,6 +4,7 @@ import inspect
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -17,7 +18,7 @@ from core import errors
 from core.errors import SendingError
 from core.message import Message, tags_for
 from core.rendering import Content
-from gateways.ses import Quota, Ses
+from gateways.ses import Quota, Ses, _date
 from gateways.ses_errors import translate
 from tests.simulated import Simulated, a_simulator
 
@@ -379,7 +380,28 @@ def test_the_quota_is_read_in_our_words(simulated: Simulated) -> None:
         sending_enabled=True,
         production_access=True,
         enforcement_status="HEALTHY",
+        answered_at=quota.answered_at,
     )
+    assert quota.answered_at is not None
+    assert abs(datetime.now(UTC) - quota.answered_at) < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("header", "at"),
+    [
+        pytest.param(
+            "Tue, 24 Nov 2026 12:00:07 GMT", datetime(2026, 11, 24, 12, 0, 7, tzinfo=UTC), id="as SES"
+        ),
+        pytest.param("", None, id="none"),
+        pytest.param("yesterday", None, id="no date"),
+        pytest.param("Tue, 24 Nov 2026 26:00:07 GMT", None, id="no such hour"),
+        pytest.param(
+            "Tue, 24 Nov 2026 12:00:07 -0000", datetime(2026, 11, 24, 12, 0, 7, tzinfo=UTC), id="zone unknown"
+        ),
+    ],
+)
+def test_the_date_of_an_answer_is_read_or_there_is_none(header: str, at: datetime | None) -> None:
+    assert _date(header) == at
 
 
 def _ses_of(simulated: Simulated) -> Ses:

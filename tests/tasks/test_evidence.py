@@ -1,7 +1,7 @@
 """Doubt and its evidence: what is called again, what waits, and what is never called again."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -11,7 +11,7 @@ from gateways.queues import ensure_event_pipeline
 from store.session import run
 from tasks import campaigns, evidence
 from tests.builders import Scene, pass_time
-from tests.fakes import lost
+from tests.fakes import FakeSes, lost
 from tests.stage import Stage
 
 
@@ -37,7 +37,7 @@ def tell(stage: Stage, scene: Scene, *, all_but: int = 0) -> None:
         run(
             session,
             """INSERT INTO delivery_fact (tenant_id, delivery_id, fact, first_at, last_at)
-               SELECT tenant_id, id, 'sent', now(), now() FROM delivery
+               SELECT tenant_id, id, 'sent', submitted_at, submitted_at FROM delivery
                WHERE campaign_id = :campaign_id AND state = 'sent' ORDER BY id OFFSET :all_but""",
             campaign_id=scene.campaign_id,
             all_but=all_but,
@@ -85,6 +85,95 @@ def test_an_event_that_waits_in_the_inbox_may_be_the_one(stage: Stage, doubtful:
     with stage.database.begin() as session:
         run(session, "UPDATE inbox_event SET applied_at = now()")
     assert settle(stage, doubtful) == 1
+
+
+# Clocks that jump
+
+
+HOUR = timedelta(hours=1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+AMAZON = [
+    pytest.param(lambda: now() - HOUR, id="ours is an hour ahead: the guard is not over"),
+    pytest.param(lambda: now() + HOUR, id="ours is an hour behind"),
+    pytest.param(lambda: now() - timedelta(minutes=3), id="three minutes are too many"),
+    pytest.param(lambda: None, id="Amazon's answer has no date"),
+]
+
+
+@pytest.mark.parametrize("clock", AMAZON)
+def test_while_the_clocks_disagree_nothing_is_called_again(
+    stage: Stage, doubtful: Scene, clock: Callable[[], datetime | None]
+) -> None:
+    """F20"""
+    tell(stage, doubtful)
+    pass_time(stage.database, timedelta(minutes=21))
+    right, stage.ses.clock = stage.ses.clock, clock
+    assert settle(stage, doubtful) == 0
+    stage.ses.clock = right
+    assert settle(stage, doubtful) == 1
+
+
+def test_while_ses_does_not_tell_the_time_nothing_is_called_again(stage: Stage, doubtful: Scene) -> None:
+    tell(stage, doubtful)
+    pass_time(stage.database, timedelta(minutes=21))
+    stage.ses = FakeSes(quota=lost())
+    assert settle(stage, doubtful) == 0
+
+
+@pytest.mark.parametrize("minutes", [60, -60, 3, -3])
+def test_neighbours_of_a_clock_that_was_wrong_prove_nothing(
+    stage: Stage, doubtful: Scene, minutes: int
+) -> None:
+    """F20: their events tell when they were really sent, so that nobody knows when the call was."""
+    tell(stage, doubtful)
+    pass_time(stage.database, timedelta(minutes=21))
+    with stage.database.begin() as session:
+        run(session, "UPDATE delivery_fact SET first_at = first_at + :off", off=timedelta(minutes=minutes))
+    assert settle(stage, doubtful) == 0
+
+
+@pytest.mark.parametrize(
+    ("minutes", "again"),
+    [
+        pytest.param(60, 0, id="the call"),
+        pytest.param(-19, 0, id="its neighbours, perhaps"),
+        pytest.param(-21, 1, id="all was over when it was made"),
+    ],
+)
+def test_silence_about_a_time_that_the_clock_told_twice_proves_nothing(
+    stage: Stage, doubtful: Scene, minutes: int, again: int
+) -> None:
+    """F20"""
+    tell(stage, doubtful)
+    with stage.database.begin() as session:
+        run(
+            session,
+            """UPDATE ses_account SET told_twice_until = d.submitted_at + :after
+               FROM delivery d WHERE d.state = 'in_doubt'""",
+            after=timedelta(minutes=minutes),
+        )
+    pass_time(stage.database, timedelta(minutes=21))
+    assert settle(stage, doubtful) == again
+
+
+def test_an_event_that_comes_while_ses_is_asked_for_the_time_may_be_the_one(
+    stage: Stage, doubtful: Scene
+) -> None:
+    tell(stage, doubtful)
+    pass_time(stage.database, timedelta(minutes=21))
+
+    def clock() -> datetime:
+        with stage.database.begin() as session:
+            run(session, "INSERT INTO inbox_event (dedupe_key, source, raw) VALUES ('k', 'test', '{}')")
+        return now()
+
+    stage.ses.clock = clock
+    assert settle(stage, doubtful) == 0
 
 
 def test_doubt_that_nothing_refutes_ends_unconfirmed(stage: Stage, doubtful: Scene) -> None:
