@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import seeds as seeding
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, pairs, progress, stderr, stdout
 from core.campaigns import FINAL, Status
 from core.deliveries import Policy
@@ -18,6 +19,7 @@ from store import campaigns, tenants
 from tasks import accounts, sending, stretch
 from tasks import campaigns as steps
 from tasks import preflight as checks
+from tasks import seeds as seed_steps
 from tasks.preflight import Preflight
 from tasks.resources import resources
 
@@ -181,6 +183,21 @@ def _send_via_prefect(campaign_id: int) -> None:
     run_to_its_end("send-campaign/send-campaign", {"tenant": tenant.slug, "campaign_id": campaign_id})
 
 
+@app.command("test-send")
+def send_test(
+    campaign_id: Id,
+    *,
+    seeds: seeding.Seeds,
+    contact: seeding.Contact = None,
+    mark: seeding.Mark = True,
+    request_id: seeding.RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send what the campaign has pinned to a seed list; the campaign itself is not touched. Exit 1 unless SES took all."""
+    wish = seeding.wish(seeds, contact, mark=mark, request_id=request_id)
+    seeding.send_test(lambda: seed_steps.send_campaign(resources(), campaign_id, wish), as_json=as_json)
+
+
 @app.command()
 def status(campaign_id: Id, *, as_json: AsJson = False) -> None:
     """Say how a campaign stands; the parts add up to its audience."""
@@ -190,7 +207,8 @@ def status(campaign_id: Id, *, as_json: AsJson = False) -> None:
 
 def _answer_status(status: Status, *, as_json: bool) -> None:
     document = status.as_json()
-    flat = {**document, "skipped": {"total": status.skipped, **status.skipped_by_reason}}
+    audit = {"audited": status.audited} | ({"demoted": status.demoted_why} if status.demoted_why else {})
+    flat = {**document, "skipped": {"total": status.skipped, **status.skipped_by_reason}, "audit": audit}
     answer(document, as_json=as_json, show=lambda: stdout.print(pairs(flat)))
 
 

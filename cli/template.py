@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import seeds as seeding
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stdout
+from core import locales
 from core.errors import InputError
 from core.rendering import TemplateSources
-from tasks import preflight, previews
+from store.templates import Version
+from tasks import auditing, preflight, previews
+from tasks import seeds as seed_steps
 from tasks import templates as steps
 from tasks.resources import resources
 
@@ -36,6 +40,9 @@ def check(
 
 def _show(document: dict[str, Any]) -> None:
     stdout.print(f"CSS is inlined {document['inlining']}: {document['why']}")
+    if document["locales"]:
+        own = locales.in_words({each["locale"]: each["overrides"] for each in document["locales"]})
+        stdout.print(f"locales: {own}", highlight=False)
     columns = ("severity", "id", "message", "remedy")
     lines = [[finding[column] for column in columns] for finding in document["findings"]]
     stdout.print(listing(("", "rule", "finding", "what to do"), lines) if lines else "nothing to remark")
@@ -64,8 +71,42 @@ def history(
     """List a tenant's published versions, newest first."""
     with errors_as_answers(as_json=as_json):
         found = steps.history(resources(), tenant_slug=tenant, name=name)
-        versions = [asdict(version) | {"published_at": version.published_at.isoformat()} for version in found]
+        versions = [_as_json(version) for version in found]
         answer({"versions": versions}, as_json=as_json, show=lambda: _show_versions(versions))
+
+
+@app.command()
+def audit(
+    name: Annotated[str, typer.Argument(help="A folder of templates/, or NAME@NUMBER as published.")],
+    *,
+    tenant: Annotated[str, typer.Option(help="The tenant's slug.")],
+    audience: Annotated[str, typer.Option(help="Whose real contacts the messages are made for.")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many contacts, from all over it.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Compare contacts' messages with premailer's pages, and demote the template if one differs. Exit 1 then."""
+    with errors_as_answers(as_json=as_json):
+        found = auditing.of_template(
+            resources(), template=name, tenant_slug=tenant, audience=audience, limit=limit
+        )
+        answer(found.as_json(), as_json=as_json, show=lambda: _show_audit(found.as_json()))
+        if not found.ok:
+            raise Failed
+
+
+def _show_audit(document: dict[str, Any]) -> None:
+    told = (
+        f"{document['audited']} messages were compared with premailer's page, {document['different']} differ"
+    )
+    stdout.print(f"{told}; the template is demoted" if document["demoted"] else told, highlight=False)
+    lines = [(each["contact"], each["what"]) for each in document["differences"] + document["not_audited"]]
+    if lines:
+        stdout.print(listing(("contact", "what"), lines))
+
+
+def _as_json(version: Version) -> dict[str, Any]:
+    moments = {"published_at": version.published_at, "demoted_at": version.demoted_at}
+    return asdict(version) | {name: at.isoformat() if at else None for name, at in moments.items()}
 
 
 @app.command()
@@ -88,12 +129,42 @@ def preview(
         files = [str(path) for path in written]
         document = {
             "files": files,
+            "locales": sorted({sample.locale for sample in shown if sample.locale}),
             "samples": [
-                {"contact": sample.label, "subject": sample.content.subject, "html_bytes": sample.html_bytes}
+                {
+                    "contact": sample.label,
+                    "locale": sample.locale,
+                    "subject": sample.content.subject,
+                    "html_bytes": sample.html_bytes,
+                }
                 for sample in shown
             ],
         }
         answer(document, as_json=as_json, show=lambda: stdout.print(*files, sep="\n"))
+
+
+@app.command("test-send")
+def send_test(
+    name: Annotated[str, typer.Argument(help="A folder of templates/, or NAME@NUMBER as published.")],
+    *,
+    tenant: Annotated[str, typer.Option(help="The tenant's slug.")],
+    seeds: seeding.Seeds,
+    audience: Annotated[
+        str | None, typer.Option(help="Whose contact it is shown for; without it, the template's sample.")
+    ] = None,
+    contact: seeding.Contact = None,
+    mark: seeding.Mark = True,
+    request_id: seeding.RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send the mail to a seed list, the way a campaign would. Exit 1 unless SES took every message."""
+    wish = seeding.wish(seeds, contact, mark=mark, request_id=request_id)
+    seeding.send_test(
+        lambda: seed_steps.send_template(
+            resources(), name=name, tenant_slug=tenant, audience=audience, wish=wish
+        ),
+        as_json=as_json,
+    )
 
 
 def _show_versions(versions: list[dict[str, Any]]) -> None:
@@ -102,12 +173,15 @@ def _show_versions(versions: list[dict[str, Any]]) -> None:
             f"{version['name']}@{version['number']}",
             version["published_at"][:16],
             version["inlining"],
-            version["why"],
+            locales.in_words({each["locale"]: each["overrides"] for each in version["locales"]}),
+            f"demoted: {version['demoted_why']}" if version["demoted_at"] else version["why"],
         )
         for version in versions
     ]
     stdout.print(
-        listing(("version", "published", "inlined", "why"), lines) if lines else "nothing is published yet"
+        listing(("version", "published", "inlined", "locales", "why"), lines)
+        if lines
+        else "nothing is published yet"
     )
 
 

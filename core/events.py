@@ -56,6 +56,7 @@ class Tags:
     campaign: str = ""
     delivery: str = ""
     attempt: str = ""
+    test: str = ""  # of a test to a seed, which has no delivery
     configuration_set: str = ""
     ses_tenant: str = ""
 
@@ -312,6 +313,7 @@ def _tags(value: object) -> Tags:
         campaign=tags.get("campaign", ""),
         delivery=tags.get("delivery", ""),
         attempt=tags.get("attempt", ""),
+        test=tags.get("test", ""),
         configuration_set=tags.get("ses:configuration-set", ""),
         ses_tenant=tags.get("ses:tenant-name", ""),
     )

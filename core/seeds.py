@@ -58,9 +58,9 @@ def checked_name(name: str) -> str:
     return bare
 
 
-def tags_for(*, tenant: str, test_id: str) -> dict[str, str]:
+def tags_for(*, tenant: str, test_id: str, what: str = "test") -> dict[str, str]:
     """Return the tags by which an event finds its test; without a delivery's, so that no ledger misses it."""
-    return {"tenant": tenant, "test": test_id, "ses:feedback-id-a": "test", "ses:feedback-id-b": tenant}
+    return {"tenant": tenant, "test": test_id, "ses:feedback-id-a": what, "ses:feedback-id-b": tenant}
 
 
 def state_after(facts: Iterable[Fact]) -> SeedState:

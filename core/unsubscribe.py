@@ -24,8 +24,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Final
 
 from core.errors import ConfigurationError, InputError
+
+
+# The delivery of a preview or a test, which no delivery has: a link of it is genuine, and stops nothing.
+NOBODY: Final = 0
 
 
 class Purpose(IntEnum):

@@ -85,8 +85,10 @@ def our_count(session: Session) -> int:
     """Return how many calls of a day may have been accepted: all that are not known to have been refused."""
     row = one(
         session,
-        """SELECT count(*) AS calls FROM delivery_attempt
-           WHERE started_at > clock_timestamp() - :counted AND coalesce(outcome, '') NOT IN ('not_sent', 'refused')""",
+        """SELECT (SELECT count(*) FROM delivery_attempt
+                   WHERE started_at > clock_timestamp() - :counted AND coalesce(outcome, '') NOT IN ('not_sent', 'refused'))
+                + (SELECT count(*) FROM seed_send
+                   WHERE started_at > clock_timestamp() - :counted AND state <> 'not_sent') AS calls""",
         counted=COUNTED,
     )
     assert row is not None

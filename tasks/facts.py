@@ -12,7 +12,7 @@ from typing import Final
 
 from core import events
 from core.events import Event
-from store import correlation, facts, inbox
+from store import correlation, facts, inbox, seed_sends
 from store.correlation import TenantIdentity, Unknown
 from store.facts import Located
 from store.inbox import Transaction, Waiting
@@ -92,6 +92,7 @@ class _Places:
     """Where the events of a batch belong, by inbox id."""
 
     deliveries: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))  # by tenant
+    tests: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  # by tenant
     refused: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # by reason
     unknown: list[int] = field(default_factory=list)
 
@@ -102,6 +103,8 @@ def _apply(session: Transaction, waiting: Sequence[Waiting]) -> Applied:
     done = Applied(taken=len(waiting))
     for tenant_id, deliveries in places.deliveries.items():
         done += _apply_to(session, tenant_id, deliveries, told)
+    for tenant_id, ids in places.tests.items():
+        done += _apply_to_tests(session, tenant_id, ids, told)
     quarantined = inbox.wait_for_delivery(session, places.unknown) if places.unknown else 0
     for reason, ids in places.refused.items():
         quarantined += inbox.quarantine(session, ids, reason)
@@ -121,11 +124,23 @@ def _apply_to(
     return Applied(applied=len(ready), busy=len(busy))
 
 
+def _apply_to_tests(
+    session: Transaction, tenant_id: int, ids: Sequence[int], told: Mapping[int, Event]
+) -> Applied:
+    of_test: dict[str, list[Event]] = defaultdict(list)
+    for n in ids:
+        of_test[told[n].tags.test].append(told[n])
+    seed_sends.apply(session, tenant_id=tenant_id, told=of_test)
+    inbox.mark_applied(session, ids, tenant_id=tenant_id)
+    return Applied(applied=len(ids))
+
+
 def _places(session: Transaction, told: Mapping[int, Event]) -> _Places:
     """Find the delivery of each event: by the tags of our attempt first, by the SES message id second."""
     places = _Places()
     tenants = correlation.tenants(session, {event.tags.tenant for event in told.values()} - {""})
     attempts = _attempts(session, tenants, told.values())
+    tests = _tests(session, tenants, told.values())
     untold: dict[int, Event] = {}
     for n, event in told.items():
         tenant = tenants.get(event.tags.tenant)
@@ -134,6 +149,8 @@ def _places(session: Transaction, told: Mapping[int, Event]) -> _Places:
             places.refused[reason].append(n)
         elif tenant and delivery_id is not None:
             places.deliveries[tenant.id][n] = delivery_id
+        elif tenant and (event.tags.tenant, event.tags.test) in tests:
+            places.tests[tenant.id].append(n)
         else:
             untold[n] = event
     if untold:
@@ -150,6 +167,19 @@ def _attempts(
         wanted = {event.tags.attempt for event in told if event.tags.tenant == slug}
         known = correlation.of_attempts(session, tenant_id=tenant.id, attempts=wanted)
         found |= {(slug, attempt): delivery for attempt, delivery in known.items()}
+    return found
+
+
+def _tests(
+    session: Transaction, tenants: Mapping[str, TenantIdentity], told: Collection[Event]
+) -> set[tuple[str, str]]:
+    """Return the tests to seeds that tags name and that their tenant knows, by slug and test id."""
+    found: set[tuple[str, str]] = set()
+    for slug, tenant in tenants.items():
+        wanted = {event.tags.test for event in told if event.tags.tenant == slug} - {""}
+        if wanted:
+            known = seed_sends.known(session, tenant_id=tenant.id, test_ids=wanted)
+            found |= {(slug, test_id) for test_id in known}
     return found
 
 

@@ -10,6 +10,7 @@ from core.campaigns import CampaignState
 from core.errors import ConflictError, SendingError
 from core.outcomes import Memory
 from store import accounts, campaigns, preflight, tenants
+from store.session import Session
 from tasks.messages import Job
 from tasks.resources import Resources
 
@@ -44,16 +45,13 @@ def react(
     memory.note_reaction(reaction, accepted)
     if reaction == outcomes.Reaction() and not (is_probe and accepted):
         return
-    region = resources.ses.region
     with resources.database.begin() as session:
-        if is_probe and accepted:
-            accounts.unblock(session, region=region, reason=pacing.AMBIGUITY)
-        if reaction.slow_down:
-            accounts.slow_down(session, region=region)
-        if reaction.block_seconds:
-            accounts.block(
-                session, region=region, seconds=reaction.block_seconds, reason=reaction.block_reason
-            )
+        settle_account(
+            session,
+            region=resources.ses.region,
+            reaction=reaction,
+            probe_accepted=bool(is_probe and accepted),
+        )
         if reaction.pause_campaign:
             campaigns.move(
                 session,
@@ -63,6 +61,18 @@ def react(
                 since=[CampaignState.SENDING],
                 reason=reaction.pause_campaign,
             )
+
+
+def settle_account(
+    session: Session, *, region: str, reaction: outcomes.Reaction, probe_accepted: bool
+) -> None:
+    """Slow an account down or let it rest, as a reaction says; end its rest when its probe was accepted."""
+    if probe_accepted:
+        accounts.unblock(session, region=region, reason=pacing.AMBIGUITY)
+    if reaction.slow_down:
+        accounts.slow_down(session, region=region)
+    if reaction.block_seconds:
+        accounts.block(session, region=region, seconds=reaction.block_seconds, reason=reaction.block_reason)
 
 
 def is_breakage_forgiven(resources: Resources, job: Job) -> bool:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from core import unsubscribe
 from core.errors import InputError
 from core.suppression import Scope
-from core.unsubscribe import Claim, Purpose
+from core.unsubscribe import NOBODY, Claim, Purpose
 from store import unsubscribes
 from store.unsubscribes import Addressee
 from web.doors import Doors, Given
@@ -50,6 +50,8 @@ async def _scope(request: Request) -> Scope:
 @router.api_route("/u/{token}", methods=["GET", "HEAD"])
 def show(claim: Annotated[Claim, Depends(_claim)], doors: Given) -> HTMLResponse:
     """Ask what to stop."""
+    if claim.delivery_id == NOBODY:
+        return _of_a_test()
     return page("unsubscribe", brand=_addressee(claim, doors).brand)
 
 
@@ -58,6 +60,8 @@ def stop(
     claim: Annotated[Claim, Depends(_claim)], scope: Annotated[Scope, Depends(_scope)], doors: Given
 ) -> HTMLResponse:
     """Stop it; a second time changes nothing and answers the same."""
+    if claim.delivery_id == NOBODY:
+        return _of_a_test()
     addressee = _addressee(claim, doors)
     doors.database.repeat(
         lambda session: unsubscribes.stop(
@@ -65,6 +69,15 @@ def stop(
         )
     )
     return page("unsubscribed", brand=addressee.brand, everything=scope is Scope.TENANT)
+
+
+def _of_a_test() -> HTMLResponse:
+    """Answer the link of a test or a preview: it works, and there is nobody to unsubscribe."""
+    return page(
+        "message",
+        title="This is a test",
+        text="The link works. It is that of a test mail, so nobody was unsubscribed.",
+    )
 
 
 def _addressee(claim: Claim, doors: Doors) -> Addressee:

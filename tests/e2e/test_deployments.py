@@ -18,6 +18,7 @@ NAMES = (
     "onboard-tenant",
     "reconcile-events",
     "send-campaign",
+    "test-send",
     "update-hygiene",
 )
 
@@ -44,7 +45,9 @@ def test_a_scheduled_flow_never_runs_twice_at_once(prefect: PrefectApi, name: st
     assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
 
 
-@pytest.mark.parametrize("name", ["send-campaign", "control-campaign", "import-contacts", "onboard-tenant"])
+@pytest.mark.parametrize(
+    "name", ["send-campaign", "control-campaign", "test-send", "import-contacts", "onboard-tenant"]
+)
 def test_every_parameter_has_a_title_and_a_description(prefect: PrefectApi, name: str) -> None:
     form = prefect.deployment(name)["parameter_openapi_schema"]
     assert form["properties"]

@@ -11,6 +11,7 @@ from flows.control_campaign import control_campaign
 from flows.import_contacts import import_contacts
 from flows.onboard_tenant import onboard_tenant
 from flows.send_campaign import send_campaign
+from flows.send_seeds import send_seeds
 
 
 def schema_of(flow: Flow[..., Any]) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def schema_of(flow: Flow[..., Any]) -> dict[str, Any]:
         pytest.param(
             control_campaign, ["tenant", "campaign_id", "action", "reason", "operator"], id="control-campaign"
         ),
+        pytest.param(send_seeds, ["tenant", "seed_list"], id="test-send"),
         pytest.param(
             onboard_tenant, ["slug", "name", "sending_domain", "postal_address"], id="onboard-tenant"
         ),
@@ -58,7 +60,9 @@ def test_a_missing_parameter_takes_its_default_and_not_the_field_that_describes_
     }
 
 
-@pytest.mark.parametrize("flow", [send_campaign, control_campaign, import_contacts, onboard_tenant])
+@pytest.mark.parametrize(
+    "flow", [send_campaign, control_campaign, import_contacts, onboard_tenant, send_seeds]
+)
 def test_no_parameter_is_named_for_an_address(flow: Flow[..., Any]) -> None:
     names = set(inspect.signature(flow.fn).parameters) - {"postal_address"}
     assert not [name for name in names if "address" in name or "email" in name or "recipient" in name]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from fastapi.testclient import TestClient
 
-from core.unsubscribe import Claim, Purpose, TokenKey, sign
+from core.unsubscribe import NOBODY, Claim, Purpose, TokenKey, sign
 from store.session import Database, one, rows, run
 from tests.mailed import Mailed, suppressions_of
 from web.doors import Doors
@@ -42,6 +42,18 @@ def test_other_methods_are_refused(
     client: TestClient, database: Database, mailed: Mailed, link: Link, method: str
 ) -> None:
     assert client.request(method, link(mailed)).status_code == 405
+    assert scopes(database) == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_link_of_a_test_mail_works_and_stops_nothing(
+    client: TestClient, database: Database, mailed: Mailed, method: str
+) -> None:
+    link = "/u/" + sign(
+        Claim(mailed.tenant_id, NOBODY, Purpose.UNSUBSCRIBE), TokenKey("k1", b"0123456789abcdef")
+    )
+    answer = client.request(method, link, data=ONE_CLICK if method == "POST" else None)
+    assert (answer.status_code, "nobody was unsubscribed" in answer.text) == (200, True)
     assert scopes(database) == []
 
 
