@@ -1,13 +1,18 @@
 """`posthouse warmup`: how much a sending domain may send, and why."""
 
 import getpass
+from collections.abc import Iterable
+from dataclasses import asdict
+from itertools import product
 from typing import Annotated, Any
 
 import typer
 
 from cli.output import AsJson, answer, errors_as_answers, listing, stdout
-from core import warmup
+from core import warmup, warmup_trial
+from core.errors import InputError
 from core.warmup import DayReport
+from core.warmup_worlds import SCENARIOS
 from store import sending_domains, tenants
 from tasks import tenants as tenant_steps
 from tasks import warmup as steps
@@ -100,16 +105,74 @@ def advance(
 @app.command()
 def simulate(
     *,
-    volume: Annotated[int, typer.Option(help="Messages a day that the tenant wants to send.")],
-    known: Annotated[int, typer.Option(help="Messages a day that receivers know already.")] = 0,
+    volume: Annotated[int, typer.Option(min=1, help="Messages a day that the tenant wants to send.")],
+    known: Annotated[int, typer.Option(min=0, help="Messages a day that receivers know already.")] = 0,
+    worlds: Annotated[
+        int, typer.Option(min=0, help="Compare ways of pacing in so many invented worlds of each scenario.")
+    ] = 0,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="Only this scenario; may be repeated. All by default.")
+    ] = None,
+    schedule: Annotated[
+        list[str] | None, typer.Option(help="Only this way of pacing; may be repeated. All by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the first world; the same seed is the same worlds.")] = 1_000,
     as_json: AsJson = False,
 ) -> None:
-    """Walk the ladder with receivers that are friendly throughout: the shortest way to a daily volume."""
+    """Walk the ladder with receivers that are friendly throughout: the shortest way to a daily volume.
+
+    With --worlds, also try an adaptive controller, the ladder and published tables on invented receivers. The worlds rank
+    ways of pacing; they do not predict how long a real domain takes.
+    """
     with errors_as_answers(as_json=as_json):
         days = _walk(volume, warmup.rung_for(known))
-        document = {"days": days, "reached_on_day": len(days)}
-        table = listing(("day", "allowance"), [(day["day"], day["allowance"]) for day in days])
-        answer(document, as_json=as_json, show=lambda: stdout.print(table))
+        scenarios = _chosen("scenario", scenario, SCENARIOS)
+        schedules = _chosen("schedule", schedule, warmup_trial.ways())
+        tried = [
+            warmup_trial.trial(
+                SCENARIOS[receivers], way, worlds=worlds, volume=volume, known=known, seed=seed
+            )
+            for receivers, way in product(scenarios, schedules)
+            if worlds
+        ]
+        document = {
+            "days": days,
+            "reached_on_day": len(days),
+            "scenarios": [asdict(one) for one in tried],
+        }
+        answer(document, as_json=as_json, show=lambda: _show_simulated(days, tried))
+
+
+def _chosen(option: str, named: list[str] | None, known: Iterable[str]) -> list[str]:
+    """Return the names that were asked for, or all.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    names = list(known)
+    for name in named or ():
+        if name not in names:
+            raise InputError(f"there is no {option} {name!r}", hint=f"One of: {', '.join(names)}.")
+    return named or names
+
+
+def _show_simulated(days: list[dict[str, Any]], tried: list[warmup_trial.Summary]) -> None:
+    stdout.print(listing(("day", "allowance"), [(day["day"], day["allowance"]) for day in days]))
+    lines = [
+        (
+            one.scenario,
+            one.schedule,
+            f"{one.reached:.1%}",
+            one.median_days,
+            one.p90_days,
+            f"{one.deferred_rate:.2%}",
+            f"{one.penalised:.1f}",
+        )
+        for one in tried
+    ]
+    if lines:
+        columns = ("receivers", "way", "reached", "median day", "90 % by day", "deferred", "offences")
+        stdout.print(listing(columns, lines))
 
 
 def _walk(volume: int, rung: int | None) -> list[dict[str, Any]]:
