@@ -159,6 +159,16 @@ def provider_of(domain: str, exchangers: Sequence[str] = ()) -> str:
     return _BY_DOMAIN.get(_plain(domain), OTHER)
 
 
+def is_well_known(domain: str) -> bool:
+    """Whether the table names the domain, so that the DNS need not be asked."""
+    return _plain(domain) in _BY_DOMAIN
+
+
+def known() -> tuple[str, ...]:
+    """Return the keys of all providers, `OTHER` among them."""
+    return tuple(sorted({*EXCHANGERS, *DOMAINS, OTHER}))
+
+
 def edge_of(provider: str) -> str:
     """Return what a provider shares with others on its side: a second limit stands there, over the sum of them."""
     return EDGES.get(provider, provider)

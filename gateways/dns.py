@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 import dns.asyncresolver
 import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.resolver
+from dns.nameserver import Do53Nameserver
 
 from core.errors import ConfigurationError
 from core.mailbox_domains import Lookup, Reach, is_reserved
@@ -24,8 +27,7 @@ class MailExchangers:
     """Asks for MX records.
 
     Args:
-        servers: Addresses of resolvers; none are those of the machine.
-        port: Of the resolvers.
+        servers: Resolvers as `address` or `address:port` (`[address]:port` for IPv6); none are those of the machine.
         in_flight: Questions at once.
         attempt_seconds: How long one server is waited for.
         question_seconds: How long one question may take in all.
@@ -35,12 +37,11 @@ class MailExchangers:
         self,
         servers: Sequence[str] = (),
         *,
-        port: int = 53,
         in_flight: int = 100,
         attempt_seconds: float = ATTEMPT_SECONDS,
         question_seconds: float = QUESTION_SECONDS,
     ) -> None:
-        self._servers, self._port = list(servers), port
+        self._servers = list(servers)
         self._in_flight = in_flight
         self._attempt_seconds, self._question_seconds = attempt_seconds, question_seconds
 
@@ -71,16 +72,20 @@ class MailExchangers:
         try:
             resolver = dns.asyncresolver.Resolver(configure=not self._servers)
             if self._servers:
-                resolver.nameservers = self._servers
+                resolver.nameservers = [_server(text) for text in self._servers]
         except (dns.resolver.NoResolverConfiguration, ValueError) as error:
             raise ConfigurationError(
                 "no DNS resolver can be asked",
                 hint="Set POSTHOUSE_DNS_SERVERS to the addresses of resolvers, or mend /etc/resolv.conf.",
                 code="dns_configuration",
             ) from error
-        resolver.port = self._port
         resolver.timeout, resolver.lifetime = self._attempt_seconds, self._question_seconds
         return resolver
+
+
+def _server(text: str) -> Do53Nameserver:
+    parts = urlsplit(f"//{text}")
+    return Do53Nameserver(str(ip_address(parts.hostname or "")), parts.port or 53)
 
 
 class _Silence:

@@ -12,7 +12,7 @@ from core.forecast import Forecast
 from core.runs import Ending, Tally
 from models import Campaign
 from store import audiences, campaigns, control, doubt, leases, planning, sending_domains, tenants
-from tasks import evidence, preflight
+from tasks import evidence, mailbox_domains, preflight
 from tasks.preflight import Preflight
 from tasks.resources import Resources
 from tasks.templates import sources_for
@@ -142,12 +142,17 @@ def _refuse(campaign_id: int, result: Preflight) -> None:
 
 
 def plan(resources: Resources, campaign_id: int) -> int:
-    """Give everybody of the audience a delivery or a reason, slice by slice; return how many deliveries are new."""
+    """Give everybody of the audience a delivery or a reason, slice by slice; return how many deliveries are new.
+
+    Who keeps the mailboxes is asked first, and what the DNS does not tell in time is no reason to wait.
+    """
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
         if campaign.planned_at:
             return 0
+    mailbox_domains.resolve(resources, tenant_id=tenant_id, audience_id=campaign.audience_id)
+    with resources.database.begin() as session:
         cuts = list(planning.slices(session, tenant_id=tenant_id, audience_id=campaign.audience_id))
     planned = 0
     for key_from, key_below in cuts:

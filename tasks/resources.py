@@ -8,6 +8,7 @@ from functools import cache, cached_property
 
 from gateways import postgres, secrets
 from gateways import settings as environment
+from gateways.dns import MailExchangers
 from gateways.render_process import Renderer
 from gateways.secrets import Secrets
 from gateways.ses import Ses
@@ -35,6 +36,11 @@ class Resources:
     def ses(self) -> Ses:
         """Amazon SES, or the simulator in its place."""
         return Ses(calls_in_flight=self.settings.calls_in_flight)
+
+    @cached_property
+    def mail_exchangers(self) -> MailExchangers:
+        """The DNS, asked for whose mailboxes a domain's are."""
+        return MailExchangers(self.settings.dns_servers)
 
     @cached_property
     def renderer(self) -> Renderer:

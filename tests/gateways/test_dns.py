@@ -10,8 +10,7 @@ from tests.zones import REFUSED, SERVFAIL, SILENCE, NameServer, name_server
 
 def asking(server: NameServer, *, seconds: float = 0.3, in_flight: int = 100) -> MailExchangers:
     return MailExchangers(
-        ["127.0.0.1"],
-        port=server.port,
+        [f"127.0.0.1:{server.port}"],
         in_flight=in_flight,
         attempt_seconds=seconds,
         question_seconds=seconds,
@@ -92,6 +91,7 @@ def test_many_questions_are_under_way_at_once() -> None:
     assert len(server.asked) == 300
 
 
-def test_a_server_that_is_no_address_is_a_configuration_error() -> None:
+@pytest.mark.parametrize("server", ["not an address", "resolver.net", "127.0.0.1:dns", ""])
+def test_a_server_that_is_no_address_is_a_configuration_error(server: str) -> None:
     with pytest.raises(ConfigurationError, match="no DNS resolver"):
-        MailExchangers(["not an address"]).look_up(["firm.net"])
+        MailExchangers([server]).look_up(["firm.net"])
