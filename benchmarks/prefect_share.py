@@ -205,10 +205,10 @@ def _task_runs(stack: Stack, flow_run_id: str) -> list[dict[str, Any]]:
 def _spent(stack: Stack) -> dict[str, float]:
     """Return the CPU seconds of Prefect's server and worker, without the processes of flow runs."""
     pids = {child.name: child.process.pid for child in stack.children}
-    return {name: _cpu(psutil.Process(pids[name]), own=name == "prefect worker") for name in PARTS}
+    return {name: _cpu(psutil.Process(pids[name]), all_of_it=name != "prefect worker") for name in PARTS}
 
 
-def _cpu(process: psutil.Process, *, own: bool) -> float:
-    """Return what a process has spent, with its living children unless it is asked for alone."""
-    family = [process] if own else [process, *process.children(recursive=True)]
+def _cpu(process: psutil.Process, *, all_of_it: bool) -> float:
+    """Return what a process has spent, with all that it started and lives; of the worker's launcher, with the worker."""
+    family = [process, *process.children(recursive=all_of_it)]
     return sum(times.user + times.system for times in (member.cpu_times() for member in family))

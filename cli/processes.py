@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -46,34 +46,51 @@ class Child:
         if status is None:
             return
         raise ConfigurationError(
-            f"{self.name} ended with {_ending(status)}:\n{tail(self.log)}",
+            f"{self.name} ended with {ending(status)}:\n{tail(self.log)}",
             hint=f"Read {self.log}.",
             code="process_ended",
         )
 
 
 def start(name: str, module: Sequence[str], *, environment: Mapping[str, str], cwd: Path, log: Path) -> Child:
-    """Start `python -m module…` in a session of its own, so that the terminal's Ctrl-C reaches us alone."""
+    """Start `python -m module…` as `spawn` does, with its output in a log."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), sys.executable, "-m", *module]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = spawn(module, environment=environment, cwd=cwd, output=output)
     return Child(name=name, process=process, log=log)
+
+
+def spawn(
+    module: Sequence[str], *, environment: Mapping[str, str], cwd: Path, output: IO[Any]
+) -> "subprocess.Popen[bytes]":
+    """Start `python -m module…` in a session of its own, so that the terminal's Ctrl-C reaches us alone."""
+    command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), sys.executable, "-m", *module]
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def ask_to_end(children: Sequence[Child], *, seconds: float) -> None:
+    """Send SIGTERM to the children alone, who end what they started themselves, and wait; a Ctrl-C ends the waiting."""
+    for child in children:
+        child.process.terminate()
+    deadline = time.monotonic() + seconds
+    with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+        for child in children:
+            child.process.wait(max(deadline - time.monotonic(), 0))
 
 
 def stop(children: Sequence[Child], *, grace_seconds: float = 10) -> None:
     """End the children and all that they started: SIGTERM, a time of grace, SIGKILL. A Ctrl-C ends the grace."""
-    doomed = [process for child in children for process in _family(child.process.pid)]
+    doomed = [process for child in children for process in family(child.process.pid)]
     for process in doomed:
-        _signal(process, signal.SIGTERM)
+        send(process, signal.SIGTERM)
     remaining = doomed
     try:
         _, remaining = psutil.wait_procs(doomed, timeout=grace_seconds)
@@ -81,13 +98,13 @@ def stop(children: Sequence[Child], *, grace_seconds: float = 10) -> None:
         pass
     finally:
         for process in remaining:
-            _signal(process, signal.SIGKILL)
+            send(process, signal.SIGKILL)
         psutil.wait_procs(remaining, timeout=grace_seconds)
         for child in children:
             child.process.wait()
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def family(pid: int) -> list[psutil.Process]:
     """Return a process and its descendants, also those that made sessions of their own."""
     try:
         ancestor = psutil.Process(pid)
@@ -96,7 +113,8 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _signal(process: psutil.Process, number: signal.Signals) -> None:
+def send(process: psutil.Process, number: signal.Signals) -> None:
+    """Send a signal to a process, if there still is one."""
     with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
 
@@ -154,7 +172,8 @@ def tail(log: Path) -> str:
     return "\n".join(f"    {line}" for line in lines) or "    (its log is empty)"
 
 
-def _ending(status: int) -> str:
+def ending(status: int) -> str:
+    """Return in words how a process ended, by its return code."""
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
 
 

@@ -55,8 +55,9 @@ def prefect(urls: Mapping[str, str], *, home: Path) -> dict[str, str]:
         "PREFECT_API_URL": f"{urls['prefect']}/api",
         # A profile of the user's own is neither read nor changed.
         "PREFECT_HOME": str(home.resolve()),
-        # A server that is restarted is away for 10 s; five tries (the default) were seen to give up on that.
-        "PREFECT_CLIENT_MAX_RETRIES": "10",
+        # The waits double from 2 s: with 5 of them (the default) a run gives up on a server that is away for a minute,
+        # with 7 after four minutes, with 10 it would sit on its place of the worker for half an hour.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
         # The default of 10 is how long a started run may wait for nothing.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         # The least that Prefect allows; three of them missing is what deployments/automations.yaml calls dead.

@@ -19,4 +19,5 @@ USER posthouse
 ENV POSTHOUSE_STATE_DIR=/var/lib/posthouse PREFECT_HOME=/home/posthouse/.prefect
 VOLUME /var/lib/posthouse
 
-CMD ["prefect", "worker", "start", "--pool", "posthouse", "--type", "process", "--limit", "4"]
+# Not `prefect worker start`: SIGTERM would kill its runs in the middle of a window of calls (docs/running.md).
+CMD ["posthouse", "worker", "--pool", "posthouse", "--limit", "4"]

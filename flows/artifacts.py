@@ -16,6 +16,7 @@ from core import reporting
 from core.campaigns import Status
 from core.forecast import Forecast
 from core.preflight import Finding
+from flows.reporter import Reporter
 from models import Campaign
 from tasks import campaigns
 from tasks.messages import Job
@@ -26,21 +27,31 @@ from tasks.resources import resources
 class Progress:
     """The progress artifact of a run, and the run's name, which tells the same."""
 
-    def __init__(self, job: Job, status: Status) -> None:
+    def __init__(self, job: Job, reporter: Reporter) -> None:
         self._job = job
-        artifact = create_progress_artifact(
-            progress=reporting.percent(status),
-            key=f"campaign-{job.campaign_id}-progress",
-            description=f"{job.tenant.slug} · {job.campaign.name}",
-        )
-        assert isinstance(artifact, UUID), "a synchronous flow gets the id, not a coroutine"
-        self._artifact = artifact
-        self.update(status)
+        self._reporter = reporter
+        self._artifact: UUID | None = None
 
     def update(self, status: Status) -> None:
-        """Show how the campaign stands now."""
-        update_progress_artifact(self._artifact, progress=reporting.percent(status))
+        """Show soon how the campaign stands now; never wait for it."""
+        self._reporter.tell("progress", lambda: self._show(status))
+
+    def _show(self, status: Status) -> None:
+        percent = reporting.percent(status)
+        if self._artifact is None:
+            self._artifact = self._create(percent)
+        else:
+            update_progress_artifact(self._artifact, progress=percent)
         name_run(reporting.run_name(self._job.tenant.slug, self._job.campaign.name, status))
+
+    def _create(self, percent: float) -> UUID:
+        artifact = create_progress_artifact(
+            progress=percent,
+            key=f"campaign-{self._job.campaign_id}-progress",
+            description=f"{self._job.tenant.slug} · {self._job.campaign.name}",
+        )
+        assert isinstance(artifact, UUID), "in a thread without an event loop it is the id, not a coroutine"
+        return artifact
 
 
 def name_run(name: str) -> None:

@@ -9,6 +9,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from core.errors import ConfigurationError
 from flows import runs
 from flows.steps import RETRIED
 from tasks import dispatching
@@ -21,6 +22,7 @@ def dispatch_campaigns() -> State[None]:
     """Start or carry on every campaign that is ready."""
     heed_people()
     relieve_the_dead()
+    take_evidence()
     ready = find_ready()
     for tenant, campaign_id in ready:
         runs.start(tenant, campaign_id)
@@ -45,6 +47,19 @@ def relieve_the_dead() -> None:
     if dead:
         freed = dispatching.relieve(resources(), dead)
         run_logger().warning("%d leases of %d dead runs ended", freed, len(dead))
+
+
+@task(name="Take the events of calls in doubt", **RETRIED)
+def take_evidence() -> None:
+    """Take what SES tells of calls that died with their sender, so that their campaigns are done now and not next hour."""
+    try:
+        report = dispatching.take_evidence(resources())
+    except ConfigurationError as error:
+        # Without the queue the doubt waits. What is ready goes on all the same.
+        run_logger().warning("calls stay in doubt: %s", error.message)
+        return
+    if report:
+        run_logger().info("%d events applied, because calls are in doubt", report.applied)
 
 
 @task(name="Find the campaigns that are ready", **RETRIED)

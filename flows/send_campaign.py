@@ -24,6 +24,7 @@ from core.runs import Ending, Tally
 from flows import forms, steps
 from flows.artifacts import Progress, name_run, publish_check, publish_report
 from flows.refusals import refused, told_in_words
+from flows.reporter import Reporter
 from models import Campaign
 from tasks import campaigns
 from tasks.log import run_logger
@@ -151,18 +152,21 @@ def _send(tenant: str, campaign: Campaign, campaign_id: int) -> State[None]:
     if refusal:
         publish_check(tenant, campaign, checked, refusal, what="may not start")
         return refused(refusal)
-    tally = _send_chunks(campaign_id, steps.plan(campaign_id))
-    status, forecast = steps.conclude(campaign_id, tally)
-    summary = campaigns.in_words(status, tally, forecast)
-    publish_report(load_job(resources(), campaign_id), status, forecast, summary, checked.findings)
-    run_logger().info("Campaign %d: %s", campaign_id, summary)
+    with Reporter() as reporter:
+        tally = _send_chunks(campaign_id, steps.plan(campaign_id), reporter)
+        status, forecast = steps.conclude(campaign_id, tally)
+        summary = campaigns.in_words(status, tally, forecast)
+        job = load_job(resources(), campaign_id)
+        reporter.tell("report", lambda: publish_report(job, status, forecast, summary, checked.findings))
+        run_logger().info("Campaign %d: %s", campaign_id, summary)
     return Completed(message=summary)
 
 
-def _send_chunks(campaign_id: int, status: Status) -> Tally:
+def _send_chunks(campaign_id: int, status: Status, reporter: Reporter) -> Tally:
     """Send chunk by chunk, waiting out a short absence of SES; return what the run came to."""
     total, waited = Tally(), 0.0
-    progress = Progress(load_job(resources(), campaign_id), status)
+    progress = Progress(load_job(resources(), campaign_id), reporter)
+    progress.update(status)
     for number in count(1):
         tally = steps.send_chunk(campaign_id, number)
         total.add(tally)

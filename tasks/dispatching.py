@@ -1,12 +1,18 @@
 """Dispatching: which campaigns should go on, and whose runs are dead or were stopped by a person."""
 
+import time
 from collections.abc import Collection
+from typing import Final
 
 from core.campaigns import Action
-from store import campaigns, control, leases, tenants
-from tasks import quarantine
+from store import campaigns, control, doubt, leases, tenants
+from tasks import events, quarantine
 from tasks.campaigns import settle
+from tasks.events import DrainReport
 from tasks.resources import Resources
+
+
+EVIDENCE_SECONDS: Final = 30.0
 
 
 def runs_at_work(resources: Resources) -> set[str]:
@@ -46,6 +52,24 @@ def heed(resources: Resources, campaign_id: int, *, flow_run: str, reason: str) 
             detail={"flow_run": flow_run},
         )
     return True
+
+
+def take_evidence(resources: Resources, *, seconds: float = EVIDENCE_SECONDS) -> DrainReport | None:
+    """Take what SES tells of calls that are in doubt, for about this long; None when nobody is in doubt.
+
+    It cannot wait for the hourly reconciling of events: a campaign whose sender was killed is not done before its last
+    calls are settled, and most of them are by events that are on the queue already.
+    """
+    with resources.database.begin() as session:
+        everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
+        if not any(doubt.waits(session, tenant_id=tenant_id) for tenant_id in everyone):
+            return None
+    total, ends = DrainReport(), time.monotonic() + seconds
+    while True:
+        report = events.drain(resources, until_empty=False)
+        total += report
+        if not report.received or time.monotonic() > ends:
+            return total
 
 
 def ready(resources: Resources) -> list[tuple[str, int]]:

@@ -80,7 +80,7 @@ def test_prefects_settings_read_what_the_stack_sets(tmp_path: Path, monkeypatch:
 
     assert read.api.url == "http://127.0.0.1:2/api"
     assert read.home == tmp_path
-    assert read.client.max_retries == 10
+    assert read.client.max_retries == 7
     assert read.worker.query_seconds == 2
     assert read.server.analytics_enabled is False
     assert read.server.ui.show_promotional_content is False
