@@ -8,7 +8,7 @@ from models.ledger_quarantine import LedgerQuarantine
 from models.mailbox_domain import MailboxDomain
 from models.preflight_override import PreflightOverride
 from models.seed import SeedAddress, SeedList, SeedSend
-from models.sending_domain import SendingDomain, WarmupAllowance
+from models.sending_domain import ProviderStanding, SendingDomain, WarmupAllowance
 from models.ses_account import SesAccount
 from models.suppression import Suppression
 from models.tenant import Tenant
@@ -32,6 +32,7 @@ __all__ = [
     "LedgerQuarantine",
     "MailboxDomain",
     "PreflightOverride",
+    "ProviderStanding",
     "SeedAddress",
     "SeedList",
     "SeedSend",
