@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core import addresses
+from core import addresses, locales
 from core.campaigns import CampaignState
 from core.rendering import TemplateSources
 from core.suppression import Reason, Scope
@@ -296,3 +296,8 @@ def write_template(folder: Path, sources: TemplateSources = NEWSLETTER) -> None:
     (home / "subject.txt.j2").write_text(sources.subject)
     (home / "body.html.j2").write_text(sources.html)
     (home / "body.txt.j2").write_text(sources.text)
+    if sources.preheader is not None:
+        (home / "preheader.txt.j2").write_text(sources.preheader)
+    for tag, parts in sources.variants.items():
+        for part, source in parts.items():
+            (home / locales.file_name(part, tag)).write_text(source)

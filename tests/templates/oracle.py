@@ -5,14 +5,16 @@ It shares nothing with `core` but the two libraries: another environment, anothe
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import html5lib
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import escape
 from premailer import Premailer
 
+from core.preheader import CLOSING, OPENING
 from core.rendering import TemplateSources
 
 
@@ -32,17 +34,46 @@ Node = tuple[Any, ...]
 
 
 class Oracle:
-    """What a template's messages have to look like."""
+    """What a template's messages have to look like.
 
-    def __init__(self, sources: TemplateSources) -> None:
-        files = {**sources.shared, "body": sources.html}
-        self.template = Environment(
-            loader=DictLoader(files), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-        ).get_template("body")
+    Args:
+        sources: Of the template.
+        variants: Tags of a reader's locale and of what it falls back to, the nearest first: ("de-AT", "de").
+        spoken: What such a reader's HTML sees as `lang`, `dir` and `locale`; English is all else.
+    """
+
+    def __init__(
+        self,
+        sources: TemplateSources,
+        variants: Sequence[str] = (),
+        spoken: Mapping[str, str] | None = None,
+    ) -> None:
+        own = [sources.variants.get(tag, {}) for tag in variants]
+        self.spoken = spoken or {"lang": "en", "dir": "ltr", "locale": "en"}
+        tags = variants[next((n for n, files in enumerate(own) if "html" in files), len(own)) :]
+        files = {name: _nearest(sources.shared, name, tags) for name in sources.shared}
+        files["body"] = next((found["html"] for found in own if "html" in found), sources.html)
+        page = {"autoescape": True, "undefined": StrictUndefined, "keep_trailing_newline": True}
+        self.template = Environment(loader=DictLoader(files), **page).get_template("body")
+        self.places_itself = any("{{ preheader" in source for source in files.values())
+        preheader = next((found["preheader"] for found in own if "preheader" in found), sources.preheader)
+        self.preheader = None if preheader is None else Environment().from_string(preheader)
 
     def html(self, context: Mapping[str, object]) -> str:
-        page = self.template.render(context)
+        seen = {**self.spoken, **context}
+        if self.preheader:
+            seen["preheader"] = " ".join(self.preheader.render(seen).split())
+        page = self.template.render(seen)
+        if self.preheader and not self.places_itself:
+            hidden = f"{OPENING}{escape(seen['preheader'])}{CLOSING}"
+            page = re.sub(r"<body[^>]*>", lambda body: body[0] + hidden, page, count=1)
         return Premailer(page, **SETTINGS).transform(pretty_print=False)
+
+
+def _nearest(shared: Mapping[str, str], name: str, tags: Sequence[str]) -> str:
+    stem, _, ending = name.partition(".")
+    names = [*(f"{stem}.{tag}.{ending}" for tag in tags), name]
+    return next(shared[found] for found in names if found in shared)
 
 
 def html_template(html: str) -> TemplateSources:
