@@ -3,6 +3,7 @@
 The account belongs to all tenants, so these functions take a region where others take a tenant.
 """
 
+import json
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -28,7 +29,7 @@ def refresh(
     max_24_hour_send: float,
     sent_last_24_hours: float,
 ) -> None:
-    """Store what GetAccount said. The rate that throttling left behind is kept."""
+    """Store what GetAccount said. The rate that throttling left behind is kept, and so is an operator's limit."""
     run(
         session,
         """INSERT INTO ses_account (region, max_send_rate, send_rate, max_24_hour_send, sent_last_24_hours)
@@ -72,6 +73,37 @@ def reserve(session: Session, *, region: str, wanted: int) -> Grant:
     if grant.count:
         _store(session, region, after)
     return grant
+
+
+def set_limit(session: Session, *, region: str, rate: float | None, reason: str, actor: str) -> None:
+    """Set an operator's own limit, or end it with None; the audit of every tenant tells, as all of them are held by it.
+
+    Raises:
+        ConfigurationError: GetAccount was never asked for this region.
+    """
+    account, _ = _account(_row(session, region, lock="FOR UPDATE"), region)
+    run(session, "UPDATE ses_account SET rate_limit = :rate WHERE region = :region", region=region, rate=rate)
+    run(
+        session,
+        """INSERT INTO audit_entry (tenant_id, actor, action, subject, reason, detail)
+           SELECT id, :actor, :action, :subject, :reason, CAST(:detail AS jsonb) FROM tenant""",
+        actor=actor,
+        action="account.unlimited" if rate is None else "account.limited",
+        subject=f"SES account in {region}",
+        reason=reason,
+        detail=json.dumps({"limit": rate, "was": account.rate_limit}),
+    )
+
+
+def note_canary(session: Session, *, region: str) -> None:
+    """Remember that one mail was just sent by both of SES's calls, for somebody to compare."""
+    run(session, "UPDATE ses_account SET canary_at = clock_timestamp() WHERE region = :region", region=region)
+
+
+def canary_at(session: Session, *, region: str) -> datetime | None:
+    """Return when that was last done in a region; None if never."""
+    row = one(session, "SELECT canary_at FROM ses_account WHERE region = :region", region=region)
+    return row["canary_at"] if row else None
 
 
 def slow_down(session: Session, *, region: str) -> None:

@@ -1,5 +1,13 @@
-"""SES accounts: read the quota, so that the shared rate limiter knows its ceiling and the ledger whom it may believe."""
+"""SES accounts: read the quota, so that the shared rate limiter knows its ceiling and the ledger whom it may believe.
 
+An operator may set a limit below it, and take it away, while campaigns run.
+"""
+
+import math
+from typing import Any
+
+from core import pacing
+from core.errors import InputError
 from gateways.ses import Quota
 from store import accounts
 from store import quarantine as standing
@@ -44,3 +52,53 @@ def refresh(resources: Resources) -> Quota:
     quota = read(resources)
     quarantine.watch(resources)
     return quota
+
+
+def show(resources: Resources) -> dict[str, Any]:
+    """Return what the ledger knows of the account, and how fast it may send now; rates are messages a second.
+
+    Raises:
+        ConfigurationError: GetAccount was never asked.
+    """
+    region = resources.ses.region
+    with resources.database.begin() as session:
+        account, now = accounts.find(session, region=region)
+    account = pacing.believed(account, now)
+    is_blocked = account.blocked_until is not None and account.blocked_until > now
+    return {
+        "region": region,
+        "max_send_rate": account.max_send_rate,
+        "limit": account.rate_limit,
+        "rate": round(pacing.rate(account, now), 3),
+        "sent_last_24_hours": account.sent_last_24_hours,
+        "max_24_hour_send": account.max_24_hour_send,
+        "blocked_until": account.blocked_until if is_blocked else None,
+        "blocked_reason": account.blocked_reason if is_blocked else None,
+    }
+
+
+def limit(resources: Resources, *, rate: float | None, reason: str, actor: str) -> dict[str, Any]:
+    """Set or end an operator's own limit, and return the account as `show` does.
+
+    Every grant reads it, so that all workers obey it from their next window on. GetAccount does not change it.
+
+    Args:
+        resources: Of this process.
+        rate: Messages a second; None ends the limit. One above the account's own changes nothing until that rises.
+        reason: Why.
+        actor: Who.
+
+    Raises:
+        InputError: The rate is less than one a second or no finite number, or there is no reason.
+        ConfigurationError: GetAccount was never asked.
+    """
+    if rate is not None and not pacing.SLOWEST <= rate < math.inf:
+        raise InputError(
+            f"a limit is {pacing.SLOWEST:g} message a second or more, not {rate:g}",
+            hint="To send nothing, pause: posthouse campaign pause, posthouse tenant pause.",
+        )
+    if not reason.strip():
+        raise InputError("a limit needs a reason", hint="Say why, for whoever looks at a slow campaign.")
+    with resources.database.begin() as session:
+        accounts.set_limit(session, region=resources.ses.region, rate=rate, reason=reason, actor=actor)
+    return show(resources)

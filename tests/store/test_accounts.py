@@ -6,12 +6,13 @@ from itertools import pairwise
 from threading import Thread
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from core.errors import ConfigurationError
-from store import accounts
+from store import accounts, tenants
 from store.session import Database, one, run
-from tests.builders import an_account, pass_time
+from tests.builders import a_tenant, an_account, pass_time
 from tests.fakes import REGION
 
 
@@ -60,6 +61,57 @@ def test_slowing_down_twice_at_once_slows_down_once(session: Session) -> None:
     accounts.slow_down(session, region=REGION)
     accounts.slow_down(session, region=REGION)
     assert row(session)["send_rate"] == pytest.approx(63.0)
+
+
+def limit(session: Session, rate: float | None) -> None:
+    accounts.set_limit(session, region=REGION, rate=rate, reason="slow server", actor="ann")
+
+
+def test_a_limit_holds_from_the_next_grant_on_and_survives_getaccount(session: Session) -> None:
+    limit(session, 8.0)
+    an_account(session, max_send_rate=200.0, max_24_hour_send=50_000.0)
+    assert reserve(session) == (2, "")
+    run(session, "UPDATE ses_account SET due_at = now()")
+    limit(session, None)
+    assert reserve(session) == (45, "")
+
+
+def test_a_limit_is_audited_for_every_tenant(session: Session) -> None:
+    ours, theirs = a_tenant(session), a_tenant(session)
+    limit(session, 8.0)
+    limit(session, None)
+    for tenant in (ours, theirs):
+        ended, begun = tenants.audit_trail(session, tenant_id=tenant.id)
+        assert (begun["action"], begun["subject"]) == ("account.limited", "SES account in us-east-1")
+        assert (begun["actor"], begun["reason"]) == ("ann", "slow server")
+        assert begun["detail"] == {"limit": 8.0, "was": None}
+        assert (ended["action"], ended["detail"]) == ("account.unlimited", {"limit": None, "was": 8.0})
+
+
+def test_an_account_that_was_never_read_has_nothing_to_limit(session: Session) -> None:
+    with pytest.raises(ConfigurationError, match="never read"):
+        accounts.set_limit(session, region="eu-west-1", rate=5.0, reason="r", actor="ann")
+
+
+def test_the_schema_itself_knows_no_limit_below_one_a_second(session: Session) -> None:
+    with pytest.raises(IntegrityError, match="ses_account_rate_limit"):
+        limit(session, 0.5)
+
+
+def test_a_clock_that_went_back_is_remembered_by_the_grant_that_sees_it(session: Session) -> None:
+    """F20"""
+    run(session, "UPDATE ses_account SET due_at = now() + interval '1 hour'")
+    due_at = row(session)["due_at"]
+    assert reserve(session) == (22, "")
+    assert row(session)["told_twice_until"] == due_at
+
+
+def test_a_block_that_a_clock_left_behind_does_not_outlast_a_new_one(session: Session) -> None:
+    """F20"""
+    run(session, "UPDATE ses_account SET blocked_until = now() + interval '1 hour', blocked_reason = 'quota'")
+    accounts.block(session, region=REGION, seconds=60, reason="ses_unreachable")
+    grant = accounts.reserve(session, region=REGION, wanted=1)
+    assert (grant.held_by, grant.wait <= timedelta(seconds=60)) == ("ses_unreachable", True)
 
 
 def test_a_blocked_account_grants_nothing_until_the_block_is_over(session: Session) -> None:

@@ -1,0 +1,82 @@
+"""`posthouse account`, as a script uses it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import account
+from gateways.settings import settings
+from store.session import Database
+from tasks.resources import resources
+from tests.builders import an_account
+
+
+@pytest.fixture(autouse=True)
+def _environment(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database.url)
+    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    settings.cache_clear()
+    resources.cache_clear()
+    with database.begin() as session:
+        an_account(session, max_send_rate=14.0, max_24_hour_send=50_000.0)
+    yield
+    resources().database.dispose()
+    settings.cache_clear()
+    resources.cache_clear()
+
+
+def posthouse_account(*arguments: str, exit_code: int = 0) -> Any:
+    done = CliRunner().invoke(account.app, [*arguments, "--json"])
+    assert done.exit_code == exit_code, done.output
+    return json.loads(done.stdout) if exit_code < 2 else done.output
+
+
+def test_a_limit_is_set_shown_and_ended() -> None:
+    assert posthouse_account("show")["limit"] is None
+    limited = posthouse_account("limit", "--rate", "5", "--reason", "slow landing page")
+    assert (limited["limit"], limited["rate"]) == (5.0, 5.0)
+    assert posthouse_account("show") == limited
+    ended = posthouse_account("limit", "--rate", "off", "--reason", "mended")
+    assert (ended["limit"], ended["rate"]) == (None, 12.6)
+
+
+def test_the_answer_has_the_promised_members() -> None:
+    assert list(posthouse_account("show")) == [
+        "region",
+        "max_send_rate",
+        "limit",
+        "rate",
+        "sent_last_24_hours",
+        "max_24_hour_send",
+        "blocked_until",
+        "blocked_reason",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        pytest.param("fast", "'fast' is no rate", id="a word"),
+        pytest.param("", "'' is no rate", id="nothing"),
+        pytest.param("0", "a limit is 1 message a second or more, not 0", id="nothing at all"),
+        pytest.param("-2", "a limit is 1 message a second or more, not -2", id="less than nothing"),
+        pytest.param("nan", "a limit is 1 message a second or more, not nan", id="no number"),
+    ],
+)
+def test_a_rate_that_is_none_is_refused_in_words(rate: str, message: str) -> None:
+    error = posthouse_account("limit", f"--rate={rate}", "--reason", "r", exit_code=1)["error"]
+    assert (error["code"], error["message"]) == ("invalid_input", message)
+    assert error["hint"]
+    assert posthouse_account("show")["limit"] is None
+
+
+@pytest.mark.parametrize(
+    "arguments", [("limit", "--rate", "5"), ("limit", "--reason", "r")], ids=["no reason", "no rate"]
+)
+def test_a_limit_without_a_rate_or_a_reason_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+    posthouse_account(*arguments, exit_code=2)
