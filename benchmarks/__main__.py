@@ -15,8 +15,10 @@ from benchmarks.measuring import Result, machine
 NAMES = (
     "ledger",
     "audience",
+    "warmup_ways",
     "import_contacts",
     "sandbox",
+    "equality",
     "sender",
     "designs",
     "protocol_cost",

@@ -25,6 +25,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from core.preflight import Finding
+
 
 SHARE: Final = 0.02
 NEVER: Final = 0
@@ -70,6 +72,22 @@ class Schedule:
             return _RAREST
         wanted = self._last * self._messages / (SHARE * sending)
         return min(1 << max(0, math.ceil(wanted) - 1).bit_length(), _RAREST)
+
+
+def findings(demoted_why: str) -> list[Finding]:
+    """Return what preflight has to say of a template: nothing, unless an audit has demoted it."""
+    if not demoted_why:
+        return []
+    return [
+        Finding(
+            id="template_demoted",
+            severity="warn",
+            message=f"an audit found a message that was not premailer's page ({demoted_why}): premailer writes each of "
+            "them itself, correctly and slowly",
+            where="template",
+            remedy="Report it with the template: it is a fault of ours. Changed sources start anew.",
+        )
+    ]
 
 
 def lot(delivery_id: int) -> int:

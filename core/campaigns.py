@@ -62,7 +62,11 @@ def possible(state: CampaignState) -> list[Action]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How a campaign stands, in people. `skipped_by_reason` holds both those left out and those skipped later."""
+    """How a campaign stands, in people. `skipped_by_reason` holds both those left out and those skipped later.
+
+    `audited` and `demoted_why` are its template's: how many of its messages were compared with premailer's page, in this
+    and in other campaigns, and how the first of them differed that did.
+    """
 
     campaign_id: int
     state: CampaignState
@@ -76,6 +80,8 @@ class Status:
     failed: int = 0
     unconfirmed: int = 0
     skipped_by_reason: Mapping[str, int] = field(default_factory=dict)
+    audited: int = 0
+    demoted_why: str = ""
 
     @property
     def skipped(self) -> int:
@@ -107,4 +113,5 @@ class Status:
             "failed": self.failed,
             "skipped": {"total": self.skipped, "by_reason": dict(self.skipped_by_reason)},
             "unconfirmed": self.unconfirmed,
+            "audit": {"audited": self.audited, "demoted": self.demoted_why or None},
         }

@@ -59,12 +59,24 @@ def report(
         lines += ["Nothing yet: events arrive within minutes, opens and complaints within days."]
     if forecast and forecast.waiting:
         lines += ["", "## When it will be done", "", *_end(forecast)]
+    if status.audited:
+        lines += ["", "## What the audit found", "", _audit(status)]
     if findings:
         lines += ["", "## What preflight found", "", *_findings(findings)]
     balance = (
         "Everybody of the audience is counted once." if status.adds_up else "**The parts do not add up.**"
     )
     return "\n".join([*lines, "", f"Campaign {status.campaign_id} is {status.state}. {balance}", ""])
+
+
+def _audit(status: Status) -> str:
+    compared = f"{status.audited:,} of this template's messages were compared with premailer's page before they were sent"
+    if not status.demoted_why:
+        return f"{compared}, and none of them differed."
+    return (
+        f"{compared}. **One differed, and the template is demoted** ({_cell(status.demoted_why)}): since then premailer "
+        "writes each message itself, correctly and slowly."
+    )
 
 
 def question(

@@ -33,7 +33,9 @@ def measured(project: Path, name: str, size: int) -> dict[str, Any]:
     [
         pytest.param("audience", 1000, {"deliveries": 891, "contacts": 1000}, id="audience"),
         pytest.param("ledger", 600, {"messages": 600}, id="ledger"),
+        pytest.param("warmup_ways", 2, {"worlds": 2, "volume": 120_000}, id="warmup_ways"),
         pytest.param("sandbox", 20, {"messages": 20}, id="sandbox"),
+        pytest.param("equality", 5, {"readers": 5}, id="equality"),
         pytest.param("sender", 60, {"messages": 60}, id="sender"),
         pytest.param("protocol_cost", 960, {"messages": 960}, id="protocol_cost"),
         pytest.param(

@@ -196,3 +196,34 @@ def test_a_run_that_may_not_start_leaves_its_findings() -> None:
         "# acme · Spring sale · may not start\n\n**Campaign 7 may not start: no way to leave.**"
     )
     assert f"\n## Findings\n\n{TABLE}" in told
+
+
+@pytest.mark.parametrize(
+    ("demoted_why", "told"),
+    [
+        pytest.param(
+            "",
+            "1,200 of this template's messages were compared with premailer's page before they were sent, and none of "
+            "them differed.",
+            id="all equal",
+        ),
+        pytest.param(
+            "html/body[2]/p[1]: style differs in color",
+            "1,200 of this template's messages were compared with premailer's page before they were sent. **One "
+            "differed, and the template is demoted** (html/body[2]/p[1]: style differs in color): since then premailer "
+            "writes each message itself, correctly and slowly.",
+            id="one differed",
+        ),
+    ],
+)
+def test_a_report_tells_what_the_audit_found(demoted_why: str, told: str) -> None:
+    report = reporting.report(
+        tenant="acme",
+        campaign="Spring sale",
+        status=a_status(audited=1_200, demoted_why=demoted_why),
+        events={},
+        forecast=None,
+        summary="sent",
+    )
+
+    assert f"\n## What the audit found\n\n{told}\n" in report
