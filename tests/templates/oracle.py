@@ -66,7 +66,11 @@ class Oracle:
         page = self.template.render(seen)
         if self.preheader and not self.places_itself:
             hidden = f"{OPENING}{escape(seen['preheader'])}{CLOSING}"
-            page = re.sub(r"<body[^>]*>", lambda body: body[0] + hidden, page, count=1)
+            page = re.sub(
+                r"(?s)<!--.*?-->|<body[^>]*>",
+                lambda found: found[0] + (hidden if found[0].startswith("<body") else ""),
+                page,
+            )
         return Premailer(page, **SETTINGS).transform(pretty_print=False)
 
 
