@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.output import AsJson, answer, errors_as_answers, listing, pairs, stdout
+from cli.output import AsJson, answer, errors_as_answers, listing, pairs, stderr, stdout
 from core import warmup
 from core.tenants import DeliveryApi, TenantState
 from models import Tenant
@@ -62,6 +62,9 @@ def add(
             delivery_api=delivery_api,
         )
         steps.add(resources(), tenant, daily_volume=daily_volume, warm=warm)
+        if delivery_api is DeliveryApi.BULK and steps.lacks_canary(resources()):
+            advice = f"posthouse doctor --ses-canary ADDRESS --tenant {slug}"
+            stderr.print(f"nobody has compared SES's two calls here yet: {advice}", highlight=False)
         _answer(slug, as_json=as_json)
 
 
@@ -82,6 +85,22 @@ def list_(*, as_json: AsJson = False) -> None:
 def show(slug: Slug, *, as_json: AsJson = False) -> None:
     """Show a tenant and its sending domains."""
     with errors_as_answers(as_json=as_json):
+        _answer(slug, as_json=as_json)
+
+
+@app.command("set")
+def set_(
+    slug: Slug,
+    *,
+    delivery_api: Annotated[
+        DeliveryApi, typer.Option(help="SES's call: one message each, or up to fifty together.")
+    ],
+    anyway: Annotated[bool, typer.Option("--anyway", help="Even if nobody has run the canary.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Choose by which of SES's calls a tenant's campaigns go out. Bulk wants a canary first: posthouse doctor."""
+    with errors_as_answers(as_json=as_json):
+        steps.set_delivery_api(resources(), slug, api=delivery_api, actor=getpass.getuser(), anyway=anyway)
         _answer(slug, as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from core import addresses, headers, seeds
 from core.errors import InputError
+from core.rendering import TemplateSources
 from core.seeds import SeedState
 from core.unsubscribe import NOBODY
 from gateways import templates as folders
@@ -188,13 +189,27 @@ def send_template(
         tenant_id = _id_of(tenant)
         sources = sources_for(resources, session, tenant_id=tenant_id, template=name)
         audience_id = audiences.find(session, tenant_id=tenant_id, name=audience) if audience else None
+    job = job_of(resources, tenant, replace(sources, name=name))
+    return _send(resources, job, wish, audience_id=audience_id)
+
+
+def job_of(resources: Resources, tenant: Tenant, sources: TemplateSources) -> Job:
+    """Return what messages of a template share, which no campaign has pinned.
+
+    Raises:
+        TemplateError: It does not compile.
+    """
+    tenant_id = _id_of(tenant)
     # What a message is made of is a campaign's; this one is never stored.
     campaign = Campaign(
-        tenant_id=tenant_id, name=name, audience_id=0, sending_domain_id=0, template_digest=sources.digest()
+        tenant_id=tenant_id,
+        name=sources.name,
+        audience_id=0,
+        sending_domain_id=0,
+        template_digest=sources.digest(),
     )
     sender = headers.from_header(tenant.from_name, tenant.from_address)
-    job = Job(tenant, campaign, resources.renderer.compile(sources, owner=tenant_id), sender)
-    return _send(resources, job, wish, audience_id=audience_id)
+    return Job(tenant, campaign, resources.renderer.compile(sources, owner=tenant_id), sender)
 
 
 def _send(resources: Resources, job: Job, wish: Wish, *, audience_id: int | None) -> Report:
@@ -253,15 +268,15 @@ def _shown(resources: Resources, job: Job, wish: Wish, audience_id: int | None) 
             row = records.sample(
                 session, tenant_id=job.tenant_id, audience_id=audience_id, contact_id=wish.contact_id
             )
-        return _nobody(row["id"], row["address"], row["attributes"])
+        return nobody(row["id"], row["address"], row["attributes"])
     name = job.campaign.name.partition("@")[0]
     contact = folders.sample(resources.settings.templates_dir, name).get("contact", {})
     if not isinstance(contact, dict) or not isinstance(contact.get("email"), str):
         raise InputError(f"{name}/sample.json has no contact with an email", hint="Or give --audience.")
-    return _nobody(0, contact["email"], {key: value for key, value in contact.items() if key != "email"})
+    return nobody(0, contact["email"], {key: value for key, value in contact.items() if key != "email"})
 
 
-def _nobody(contact_id: int, address: str, attributes: Mapping[str, Any]) -> Claimed:
+def nobody(contact_id: int, address: str, attributes: Mapping[str, Any]) -> Claimed:
     """Return what rendering takes of a delivery that does not exist."""
     return Claimed(NOBODY, contact_id, address, attributes, provider="other", tier=0)
 

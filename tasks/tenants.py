@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from core import addresses, headers, locales, warmup
-from core.errors import InputError
-from core.tenants import TenantState
+from core.errors import ConflictError, InputError
+from core.tenants import DeliveryApi, TenantState
 from models import Tenant
-from store import sending_domains, tenants
+from store import accounts, sending_domains, tenants
 from tasks.resources import Resources
 
 
@@ -73,6 +73,44 @@ def set_state(resources: Resources, slug: str, *, state: TenantState, reason: st
         assert tenant.id is not None
         tenants.set_state(session, tenant_id=tenant.id, state=state, reason=reason, actor=actor)
         session.refresh(tenant)
+    return tenant
+
+
+def lacks_canary(resources: Resources) -> bool:
+    """Whether nobody has compared SES's two calls in this region yet."""
+    with resources.database.begin() as session:
+        return accounts.canary_at(session, region=resources.ses.region) is None
+
+
+def set_delivery_api(
+    resources: Resources, slug: str, *, api: DeliveryApi, actor: str, anyway: bool = False
+) -> Tenant:
+    """Choose by which of SES's calls a tenant's campaigns go out; runs at work keep theirs.
+
+    Raises:
+        NotFoundError: There is no such tenant.
+        ConflictError: The bulk call is wanted, and nobody has compared the two in this region (`canary_missing`).
+    """
+    region = resources.ses.region
+    with resources.database.begin() as session:
+        tenant = tenants.by_slug(session, slug)
+        assert tenant.id is not None
+        compared_at = accounts.canary_at(session, region=region)
+        if api is DeliveryApi.BULK and compared_at is None and not anyway:
+            raise ConflictError(
+                f"nobody has compared SES's two calls in {region} yet",
+                hint=f"posthouse doctor --ses-canary ADDRESS --tenant {slug}; --anyway goes on without it.",
+                code="canary_missing",
+            )
+        tenant.delivery_api = api
+        tenants.audit(
+            session,
+            tenant_id=tenant.id,
+            actor=actor,
+            action="tenant.delivery_api",
+            subject=slug,
+            detail={"delivery_api": api, "canary_at": compared_at, "anyway": anyway},
+        )
     return tenant
 
 

@@ -108,7 +108,7 @@ class Cast:
         """How often SES accepted a message to whom, as its own log tells."""
         entries = (json.loads(line) for line in self.accept_log.read_text().splitlines())
         return Counter(
-            entry["to"][0] for entry in entries if entry["tags"]["campaign"] == str(self.campaign_id)
+            entry["to"][0] for entry in entries if entry["tags"].get("campaign") == str(self.campaign_id)
         )
 
     @property
