@@ -22,3 +22,9 @@ def client(service: str, **options: Any) -> Any:
         raise ConfigurationError(
             "no AWS region is set", hint="AWS_REGION=eu-west-1, or the region of a profile in ~/.aws/config."
         ) from error
+
+
+def region() -> str | None:
+    """Return the region that `client` would use; None when none is set anywhere."""
+    chosen: str | None = os.environ.get("AWS_REGION") or boto3.Session().region_name
+    return chosen

@@ -1,13 +1,13 @@
 """Control: what a person does with a campaign, and the audit of it. The same for every door."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlmodel import Session
 
 from core.campaigns import Action, CampaignState, Status
 from store import campaigns, deliveries, tenants
-from store.session import one
+from store.session import Row, one, rows
 
 
 def act(
@@ -39,11 +39,27 @@ def act(
         tenant_id=tenant_id,
         actor=actor,
         action=f"campaign.{action.leads_to}",
-        subject=f"campaign {campaign_id}",
+        subject=_subject(campaign_id),
         reason=reason,
         detail=detail,
     )
     return campaigns.status(session, **key)
+
+
+def trail(session: Session, *, tenant_id: int, campaign_id: int, limit: int = 10) -> Sequence[Row]:
+    """Return what people did with a campaign, newest first: `created_at`, `actor`, `action`, `reason`."""
+    return rows(
+        session,
+        """SELECT created_at, actor, action, reason FROM audit_entry
+           WHERE tenant_id = :tenant_id AND subject = :subject ORDER BY id DESC LIMIT :limit""",
+        tenant_id=tenant_id,
+        subject=_subject(campaign_id),
+        limit=limit,
+    )
+
+
+def _subject(campaign_id: int) -> str:
+    return f"campaign {campaign_id}"
 
 
 def was_heeded(session: Session, *, tenant_id: int, flow_run: str) -> bool:

@@ -6,7 +6,7 @@ from sqlmodel import Session
 from core.campaigns import Action, CampaignState
 from core.errors import ConflictError
 from store import control, tenants
-from tests.builders import Scene, a_scene, plan, states
+from tests.builders import Scene, a_campaign, a_scene, plan, states
 
 
 def act(session: Session, scene: Scene, action: Action, **more: object) -> str:
@@ -69,3 +69,18 @@ def test_a_run_is_heeded_by_its_tenant_alone(session: Session) -> None:
         ]
     ]
     assert heeded == [True, False, False]
+
+
+def test_the_trail_of_a_campaign_is_its_own_and_the_newest_first(session: Session) -> None:
+    scene = a_scene(session)
+    other = a_campaign(session, scene)
+    for action in (Action.PAUSE, Action.RESUME, Action.PAUSE):
+        act(session, scene, action)
+    act(session, other, Action.CANCEL)
+    trail = control.trail(session, **scene.campaign, limit=2)
+    assert [(entry["action"], entry["actor"], entry["reason"]) for entry in trail] == [
+        ("campaign.paused", "ada", "because"),
+        ("campaign.sending", "ada", "because"),
+    ]
+    theirs = control.trail(session, tenant_id=a_scene(session).tenant_id, campaign_id=scene.campaign_id)
+    assert theirs == []
