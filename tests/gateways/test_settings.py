@@ -1,11 +1,13 @@
 """Settings: the environment, read once."""
 
+import traceback
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from gateways.settings import PROJECT, Settings
+from core.errors import ConfigurationError
+from gateways.settings import PROJECT, Settings, settings
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +62,29 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        pytest.param("OPERATOR_PASSWORD", "CANARY-pass", "at least 12", id="a short password"),
+        pytest.param("OPERATOR_PASSWORD", "", "at least 12", id="an empty password"),
+        pytest.param("WINDOW_SIZE", "CANARY-number", "valid integer", id="not a number"),
+    ],
+)
+def test_a_wrong_value_is_named_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    """An error's text ends up in logs, with those of the errors that it came of."""
+    monkeypatch.setenv(f"POSTHOUSE_{name}", value)
+    settings.cache_clear()
+    with pytest.raises(ConfigurationError, match=f"POSTHOUSE_{name}: .*{told}") as refused:
+        settings()
+    assert "CANARY" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_the_password_of_the_operators_is_not_shown() -> None:
+    chosen = Settings(operator_password="correct horse battery")
+    assert "correct" not in repr(chosen)
+    assert chosen.operator_password is not None
+    assert chosen.operator_password.get_secret_value() == "correct horse battery"
