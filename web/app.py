@@ -3,11 +3,17 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
-from core.errors import ConfigurationError, MalformedEventError, PosthouseError, UntrustedEventError
+from core.errors import (
+    ConfigurationError,
+    LedgerError,
+    MalformedEventError,
+    PosthouseError,
+    UntrustedEventError,
+)
 from store.session import TRANSIENT
-from web import dashboard, health, sns_webhook, unsubscribe
+from web import campaigns, dashboard, health, operators, sns_webhook, unsubscribe
 from web.doors import Doors
 from web.guard import Guard
 from web.pages import SECURITY_HEADERS
@@ -23,12 +29,15 @@ def create_app(doors: Doors | None = None) -> FastAPI:
     app = FastAPI(title="Posthouse", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.doors = doors or Doors()
     app.add_middleware(Guard, headers=SECURITY_HEADERS.items())
-    for room in (unsubscribe, sns_webhook, health, dashboard):
+    for room in (unsubscribe, sns_webhook, health, dashboard, operators, campaigns):
         app.include_router(room.router)
     app.add_exception_handler(unsubscribe.BadLinkError, unsubscribe.refuse)
+    app.add_exception_handler(operators.NotSignedInError, operators.refuse_nobody)
+    app.add_exception_handler(operators.ForeignFormError, operators.refuse_foreign)
+    app.add_exception_handler(operators.NoSuchPageError, operators.refuse_nowhere)
     app.add_exception_handler(UntrustedEventError, _answer(403))
     app.add_exception_handler(MalformedEventError, _answer(400))
-    for ours in (ConfigurationError, *TRANSIENT):
+    for ours in (ConfigurationError, LedgerError, *TRANSIENT):
         app.add_exception_handler(ours, _unavailable)
     return app
 
@@ -41,8 +50,10 @@ def _answer(status: int) -> Callable[[Request, Exception], JSONResponse]:
     return answer
 
 
-def _unavailable(_request: Request, _error: Exception) -> JSONResponse:
+def _unavailable(request: Request, _error: Exception) -> Response:
     """Answer a failure of ours so that SNS and mail programs try again; the details are nobody's business."""
+    if operators.is_room(request.url.path):
+        return operators.refuse_for_now()
     return JSONResponse(
         {"error": {"code": "unavailable", "message": "please try again", "hint": ""}},
         503,

@@ -21,7 +21,8 @@ def show(request: Request, doors: Given) -> HTMLResponse:
     if not _is_local(request):
         return page("message", 404, title="Nothing here", text="There is no such page.")
     with doors.database.begin() as session:
-        return page("dashboard", tenants=overview.campaigns_by_tenant(session))
+        found = overview.campaigns_by_tenant(session)
+    return page("dashboard", tenants=found, linked=doors.settings.operator_password is not None)
 
 
 def _is_local(request: Request) -> bool:

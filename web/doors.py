@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from core.unsubscribe import TokenKey
-from gateways import postgres, secrets, sns
+from gateways import aws, postgres, secrets, sns
 from gateways.settings import Settings, settings
 from gateways.sns import Notification, Verifier
 from store.session import Database
@@ -40,6 +40,7 @@ class Doors:
         self._given_verifier = verifier
         self.confirm = confirm
         self.bad_links = FailureLimit()
+        self.wrong_passwords = FailureLimit(most=5)
 
     @cached_property
     def settings(self) -> Settings:
@@ -56,6 +57,11 @@ class Doors:
     def token_keys(self) -> Sequence[TokenKey]:
         """The keys that verify unsubscribe links."""
         return self._given_keys or secrets.load(self.settings).token_keys
+
+    @cached_property
+    def region(self) -> str | None:
+        """The region whose quota binds campaigns; None when none is set."""
+        return aws.region()
 
     @cached_property
     def verifier(self) -> Verifier:

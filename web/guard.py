@@ -23,7 +23,7 @@ class Guard:
 
     Args:
         app: What is guarded.
-        headers: Set on every answer.
+        headers: Set on every answer that does not set them itself.
         most_bytes: A longer body is answered with 413.
         most_seconds: A slower body is answered with 408.
     """
@@ -49,7 +49,9 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(dict(self._headers))
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers:
+                    headers.setdefault(name, value)
             await send(message)
 
         try:

@@ -32,6 +32,12 @@ class FailureLimit:
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._lock = threading.Lock()
 
+    def is_exceeded(self, client: str) -> bool:
+        """Whether a client has had all the failures that it may have in this window."""
+        with self._lock:
+            began, failures = self._windows.get(client, (0.0, 0))
+            return failures >= self._most and self._clock() - began <= self._seconds
+
     def is_exceeded_by_another(self, client: str) -> bool:
         """Count one more failure of a client and say whether it is one too many."""
         with self._lock:

@@ -1,4 +1,4 @@
-"""Pages: the few that people see. No scripts, no cookies, nothing loaded from anywhere."""
+"""Pages: the few that people see. No scripts, nothing loaded from anywhere; cookies for operators alone."""
 
 import base64
 import hashlib
@@ -9,14 +9,24 @@ from typing import Final
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from web import words
+
 
 _HTML: Final = Path(__file__).resolve().parent / "html"
-_STYLE: Final = (_HTML / "style.css").read_text(encoding="utf-8")
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_STYLES: Final = {name: (_HTML / f"{name}.css").read_text(encoding="utf-8") for name in ("style", "operator")}
+
+
+def policy(style: str) -> str:
+    """Return the content security policy of a page that has one of our styles in it, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(_STYLES[style].encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+
 
 SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": policy("style"),
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
     # The token of a link must not travel on as a referrer.
@@ -35,10 +45,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["style"] = _STYLE
+    environment.globals["styles"] = _STYLES
+    environment.filters.update(
+        moment=words.moment, day=words.day, done=words.done, plain=words.plain, masked=words.without_addresses
+    )
     return environment
 
 
-def page(name: str, status: int = 200, **values: object) -> HTMLResponse:
+def page(name: str, status: int = 200, /, **values: object) -> HTMLResponse:
     """Return a page of `web/html`; every value is escaped."""
     return HTMLResponse(_environment().get_template(f"{name}.html").render(values), status)

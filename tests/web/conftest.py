@@ -1,6 +1,7 @@
 """The application over a real database, without a network."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,7 +11,9 @@ from core.unsubscribe import Claim, Purpose, TokenKey, sign
 from gateways.settings import Settings
 from gateways.sns import Kind, Notification, Verifier
 from store.session import Database
+from tests.fakes import REGION
 from tests.mailed import Mailed, a_delivery
+from tests.web.console import PASSWORD, Console
 from web.app import create_app
 from web.doors import Doors
 
@@ -68,3 +71,26 @@ def mailed(database: Database) -> Mailed:
 def link() -> Callable[[Mailed], str]:
     """Return the unsubscribe link of a delivery."""
     return lambda mailed: "/u/" + sign(Claim(mailed.tenant_id, mailed.delivery_id, Purpose.UNSUBSCRIBE), KEY)
+
+
+@pytest.fixture
+def operator_doors(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doors:
+    """What the routes need where the operator's pages are switched on."""
+    monkeypatch.setenv("AWS_REGION", REGION)
+    chosen = Settings(operator_password=PASSWORD, state_dir=tmp_path)
+    return Doors(chosen, database=database, token_keys=[KEY])
+
+
+@pytest.fixture
+def console(operator_doors: Doors) -> Iterator[Console]:
+    """A person who has not signed in."""
+    app = create_app(operator_doors)
+    with TestClient(app, client=("192.0.2.5", 4711), follow_redirects=False) as client:
+        yield Console(client)
+
+
+@pytest.fixture
+def ada(console: Console) -> Console:
+    """A person who has signed in."""
+    assert console.sign_in("Ada").status_code == 303
+    return console
