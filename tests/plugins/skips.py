@@ -13,13 +13,15 @@ import pytest
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SES_LOCAL = Path(__file__).parents[1] / "node/node_modules/aws-ses-v2-local/dist/cli.js"
+_MODULES = Path(__file__).parents[1] / "node/node_modules"
+SES_LOCAL = _MODULES / "aws-ses-v2-local/dist/cli.js"
+AXE = _MODULES / "axe-core/axe.min.js"
 
 _NEEDS = {
     "browser": (CHROMIUM is not None, "needs Chromium: apt-get install chromium"),
     "node": (
-        shutil.which("node") is not None and SES_LOCAL.exists(),
-        "needs aws-ses-v2-local: npm ci --prefix tests/node",
+        shutil.which("node") is not None and SES_LOCAL.exists() and AXE.exists(),
+        "needs npm packages: npm ci --prefix tests/node",
     ),
 }
 
