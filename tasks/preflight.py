@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from core import breakage, headers, pacing, preflight, sampling
-from core import forecast as forecasting
-from core.errors import ConfigurationError, InputError, TemplateError
+from core import breakage, headers, preflight, sampling
+from core.errors import InputError, TemplateError
 from core.forecast import Forecast
 from core.preflight import Finding
 from core.sampling import Candidate
@@ -19,7 +18,8 @@ from core.tenants import TenantState
 from gateways import templates
 from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
-from store import accounts, allowances, audiences, campaigns, planning, sending_domains, tenants
+from store import audiences, campaigns, planning, sending_domains, tenants
+from store import outlook as outlooks
 from store import preflight as records
 from store.session import Session
 from tasks import spoken
@@ -222,20 +222,8 @@ def outlook_of(
     session: Session, resources: Resources, campaign: Campaign, *, waiting: int
 ) -> Forecast | None:
     """Say when `waiting` messages of a campaign will have left; None before the quota was ever read."""
-    domain_of = {"tenant_id": campaign.tenant_id, "sending_domain_id": campaign.sending_domain_id}
-    try:
-        account, now = accounts.find(session, region=resources.ses.region)
-    except ConfigurationError:
-        return None
-    unlimited = account.max_24_hour_send < 0
-    return forecasting.forecast(
-        waiting=waiting,
-        left_today=allowances.left_or_allowed(session, **domain_of),
-        rung=sending_domains.rung_of(session, **domain_of),
-        quota_left=pacing.quota_left(account),
-        quota_per_day=None if unlimited else int(account.max_24_hour_send * pacing.QUOTA_SHARE),
-        rate=pacing.rate(account, now),
-        now=sending_domains.local_now(session, tenant_id=campaign.tenant_id),
+    return outlooks.of_campaign(
+        session, campaign, tenant_id=campaign.tenant_id, region=resources.ses.region, waiting=waiting
     )
 
 
