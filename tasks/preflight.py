@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from core import breakage, headers, preflight, sampling
+from core import auditing, breakage, headers, preflight, sampling
 from core.errors import InputError, TemplateError
 from core.forecast import Forecast
 from core.preflight import Finding
@@ -19,6 +19,7 @@ from gateways import templates
 from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
 from store import audiences, campaigns, planning, sending_domains, tenants
+from store import auditing as records_of_audit
 from store import outlook as outlooks
 from store import preflight as records
 from store.session import Session
@@ -127,6 +128,7 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
         people = planning.preview(session, tenant_id=tenant_id, audience_id=campaign.audience_id)
         will_be_sent = people.pop(None, 0)
         outlook = outlook_of(session, resources, campaign, waiting=will_be_sent)
+        standing = records_of_audit.standing(session, tenant_id=tenant_id, digest=campaign.template_digest)
         overrides = [
             Override(
                 rule=row["rule"],
@@ -138,7 +140,7 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
             for row in records.overrides(session, tenant_id=tenant_id, campaign_id=campaign_id)
         ]
     findings += _standing_findings(tenant, will_be_sent) + preflight.check_rulebook(_today())
-    findings += _breakage_findings(campaign)
+    findings += _breakage_findings(campaign) + auditing.findings(standing.demoted_why)
     found = preflight.overridden(findings, {override.rule for override in overrides})
     return Preflight(
         findings=preflight.in_order(found),

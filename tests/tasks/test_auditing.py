@@ -18,7 +18,8 @@ from gateways.ses import Ses
 from store import auditing as records
 from store import tenants
 from store.session import Database, rows, run
-from tasks import auditing
+from tasks import auditing, campaigns
+from tasks.preflight import check_campaign
 from tasks.resources import Resources
 from tasks.sending import sender
 from tests.builders import (
@@ -283,6 +284,26 @@ def test_two_who_find_it_at_once_write_it_down_once(stage: Stage) -> None:
         trail = tenants.audit_trail(session, tenant_id=scene.tenant_id)
     assert sorted(results) == ["one", "other"]
     assert [entry["reason"] for entry in trail] == [standing(stage.database, scene).demoted_why]
+
+
+def test_status_and_preflight_tell_of_a_demotion(stage: Stage, hole: Renderer) -> None:
+    scene = a_stage(stage, 8, members=0)
+    resources = stage.resources()
+    assert campaigns.status_of(resources, scene.campaign_id).as_json()["audit"] == {
+        "audited": 0,
+        "demoted": None,
+    }
+
+    send(stage, scene, hole)
+
+    assert campaigns.status_of(resources, scene.campaign_id).as_json()["audit"] == {
+        "audited": 1,
+        "demoted": DIFFERENCE,
+    }
+    [finding] = [
+        found for found in check_campaign(resources, scene.campaign_id).findings if found.where == "template"
+    ]
+    assert (finding.id, finding.severity) == ("template_demoted", "warn")
 
 
 # A message that is as it should be
