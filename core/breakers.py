@@ -16,7 +16,8 @@ Terms:
     slow: a quarter of the pace. E of the lower limit reaches 100.
     trip: nothing leaves any more until a person says so. E of the upper limit reaches 1,000, or four of the first fifty
         complained.
-    canary: the first messages of a campaign, after which it waits for what becomes of them.
+    vanguard: the first messages of a campaign, after which it waits for what becomes of them; others call it a canary, which
+        here is something else (`core.canary`).
 
 Invariants:
     A sender whose true share is at most the limit is ever tripped with a probability of at most alpha (Ville's inequality),
@@ -50,10 +51,11 @@ FIRST_MESSAGES: Final = 50
 FIRST_COMPLAINTS: Final = 4
 MIN_WARN_HITS: Final = 2  # one is an accident
 
-CANARY_MESSAGES: Final = 200
-CANARY_SHARE: Final = 0.01
-CANARY_RESOLVED: Final = 0.9
-CANARY_PATIENCE: Final = timedelta(minutes=30)  # bounces arrive in minutes; complaints need the tenant's rule
+VANGUARD_MESSAGES: Final = 200
+VANGUARD_SHARE: Final = 0.01
+VANGUARD_RESOLVED: Final = 0.9
+# Bounces arrive in minutes; complaints need the tenant's rule.
+VANGUARD_PATIENCE: Final = timedelta(minutes=30)
 
 
 class Scope(StrEnum):
@@ -241,7 +243,7 @@ def _power(log_value: float) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Canary:
+class Vanguard:
     """How many messages of a campaign may still leave before its first ones are judged; None when they are."""
 
     room: int | None
@@ -249,29 +251,29 @@ class Canary:
 
     @property
     def is_over(self) -> bool:
-        """Whether the canary no longer holds the campaign; what it found is for `judge`."""
+        """Whether the vanguard no longer holds the campaign; what it found is for `judge`."""
         return self.room is None
 
 
-def canary_size(audience: int) -> int:
+def vanguard_size(audience: int) -> int:
     """Return how many messages go first: 200, or one in a hundred when that is more."""
-    return min(audience, max(CANARY_MESSAGES, ceil(audience * CANARY_SHARE)))
+    return min(audience, max(VANGUARD_MESSAGES, ceil(audience * VANGUARD_SHARE)))
 
 
-def canary(*, audience: int, sent: int, resolved: int, waited: timedelta) -> Canary:
+def vanguard(*, audience: int, sent: int, resolved: int, waited: timedelta) -> Vanguard:
     """Say whether a campaign's first messages hold it.
 
     Args:
         audience: Messages of the campaign.
         sent: Those that SES has accepted.
         resolved: Those of them that were delivered or bounced hard.
-        waited: Since the last of the canary was accepted.
+        waited: Since the last of the vanguard was accepted.
     """
-    size = canary_size(audience)
+    size = vanguard_size(audience)
     if sent < size:
-        return Canary(room=size - sent, why=f"{sent:,} of the first {size:,} are sent.")
-    if size == audience or resolved >= CANARY_RESOLVED * size:
-        return Canary(room=None, why=f"The first {size:,} are known.")
-    if waited >= CANARY_PATIENCE:
-        return Canary(room=None, why=f"{resolved:,} of the first {size:,} are known after half an hour.")
-    return Canary(room=0, why=f"Waiting for the first {size:,}: {resolved:,} are known.")
+        return Vanguard(room=size - sent, why=f"{sent:,} of the first {size:,} are sent.")
+    if size == audience or resolved >= VANGUARD_RESOLVED * size:
+        return Vanguard(room=None, why=f"The first {size:,} are known.")
+    if waited >= VANGUARD_PATIENCE:
+        return Vanguard(room=None, why=f"{resolved:,} of the first {size:,} are known after half an hour.")
+    return Vanguard(room=0, why=f"Waiting for the first {size:,}: {resolved:,} are known.")

@@ -263,8 +263,8 @@ def test_more_hits_never_give_a_milder_verdict(counts: Counts, what: str, more: 
     ("audience", "size"),
     [(0, 0), (150, 150), (200, 200), (20_000, 200), (20_001, 201), (1_000_000, 10_000)],
 )
-def test_the_canary_is_two_hundred_or_one_in_a_hundred(audience: int, size: int) -> None:
-    assert breakers.canary_size(audience) == size
+def test_the_vanguard_is_two_hundred_or_one_in_a_hundred(audience: int, size: int) -> None:
+    assert breakers.vanguard_size(audience) == size
 
 
 MINUTES = timedelta(minutes=1)
@@ -280,17 +280,17 @@ MINUTES = timedelta(minutes=1)
         pytest.param(300, 0, 30 * MINUTES, None, id="half an hour is enough"),
     ],
 )
-def test_a_campaign_waits_for_its_canary(
+def test_a_campaign_waits_for_its_vanguard(
     sent: int, resolved: int, waited: timedelta, room: int | None
 ) -> None:
-    found = breakers.canary(audience=30_000, sent=sent, resolved=resolved, waited=waited)
+    found = breakers.vanguard(audience=30_000, sent=sent, resolved=resolved, waited=waited)
     assert (found.room, found.is_over) == (room, room is None)
 
 
-def test_a_campaign_that_is_its_own_canary_waits_for_nothing() -> None:
-    assert breakers.canary(audience=150, sent=150, resolved=0, waited=timedelta(0)).is_over
+def test_a_campaign_that_is_its_own_vanguard_waits_for_nothing() -> None:
+    assert breakers.vanguard(audience=150, sent=150, resolved=0, waited=timedelta(0)).is_over
 
 
-def test_a_canary_says_what_it_waits_for() -> None:
-    found = breakers.canary(audience=30_000, sent=300, resolved=100, waited=MINUTES)
+def test_a_vanguard_says_what_it_waits_for() -> None:
+    found = breakers.vanguard(audience=30_000, sent=300, resolved=100, waited=MINUTES)
     assert found.why == "Waiting for the first 300: 100 are known."
