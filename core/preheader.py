@@ -29,13 +29,14 @@ from core.skeleton import Piece
 
 NAME: Final = "preheader"
 # A figure space, a zero-width space that does not break and a combining joiner: nothing to see, and not collapsed.
-FILLER: Final = "&#8199;&#65279;&#847; " * 40
+# In lines, because one of more than 998 bytes is none that a mail may have (RFC 5322, 2.1.1).
+FILLER: Final = ("&#8199;&#65279;&#847; " * 10 + "\n") * 4
 _STYLE: Final = (
     "display: none; max-height: 0; max-width: 0; overflow: hidden; opacity: 0; mso-hide: all; "
     "font-size: 1px; line-height: 1px"
 )
-OPENING: Final = f'<div style="{_STYLE}">'
-CLOSING: Final = f"{FILLER}</div>"
+OPENING: Final = f'\n<div style="{_STYLE}">'
+CLOSING: Final = f"\n{FILLER}</div>\n"
 
 
 def place(whole: Composition) -> None:
