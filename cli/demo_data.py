@@ -27,6 +27,8 @@ LOCALES: Final = (
     "hi_IN",
     "he_IL",
 )
+# Of these people, so many give a locale; the others say nothing, and get a template's default files.
+TELLS_LOCALE: Final = 0.4
 # Mailbox providers of the demo, and the weight of each; the simulator is told how they behave.
 PROVIDERS: Final = {"gmale.example": 45, "outlock.example": 25, "yahou.example": 15, "firm.example": 15}
 PROFILE: Final = {
@@ -103,34 +105,38 @@ def write(folder: Path, tenant: str, *, contacts: int, suppressed: int, broken: 
         seed: The same seed writes the same files.
     """
     dice = random.Random(f"{seed} {tenant}")  # noqa: S311  # repeatable on purpose
-    fakes = [Faker(locale) for locale in LOCALES]
-    for number, fake in enumerate(fakes):
+    fakes = [(locale, Faker(locale)) for locale in LOCALES]
+    for number, (_, fake) in enumerate(fakes):
         fake.seed_instance(f"{seed} {tenant} {number}")
     duplicates = int(contacts * DUPLICATES_SHARE)
     rows = list(_rows(tenant, contacts - duplicates, fakes, dice))
     unwelcome = dice.sample(rows, suppressed)
     rows += [[row[0].swapcase(), *row[1:]] for row in dice.sample(rows, duplicates)]
-    rows += [[dice.choice(BROKEN), "Broken", "Line", "", ""] for _ in range(broken)]
+    rows += [[dice.choice(BROKEN), "Broken", "Line", "", "", ""] for _ in range(broken)]
     dice.shuffle(rows)
     people = People(
         contacts=folder / f"{tenant}-contacts.csv", suppressions=folder / f"{tenant}-suppressions.csv"
     )
-    _write(people.contacts, ("Email", "First name", "Last name", "City", "Consent at"), rows)
+    _write(people.contacts, ("Email", "First name", "Last name", "City", "Locale", "Consent at"), rows)
     reasons = ("unsubscribe", "hard_bounce", "complaint", "manual")
     _write(people.suppressions, ("Email", "Reason"), [[row[0], dice.choice(reasons)] for row in unwelcome])
     return people
 
 
-def _rows(tenant: str, count: int, fakes: Sequence[Faker], dice: random.Random) -> Iterator[list[str]]:
+def _rows(
+    tenant: str, count: int, fakes: Sequence[tuple[str, Faker]], dice: random.Random
+) -> Iterator[list[str]]:
     domains, weights = list(PROVIDERS), list(PROVIDERS.values())
     for number in range(count):
-        fake = dice.choice(fakes)
+        locale, fake = dice.choice(fakes)
         domain = dice.choices(domains, weights)[0]
         yield [
             f"{tenant}.reader{number}@{domain}",
             fake.first_name(),
             fake.last_name(),
             fake.city(),
+            # Faker has Arabic of no country, which it writes as a country that there is not.
+            locale.removesuffix("_AA") if dice.random() < TELLS_LOCALE else "",
             f"2026-{dice.randint(1, 9):02}-{dice.randint(1, 28):02}T09:00:00Z",
         ]
 

@@ -37,6 +37,41 @@ def test_a_template_is_its_three_files_and_the_shared_ones(folder: Path) -> None
     }
 
 
+def test_files_with_a_tag_are_variants_and_a_preheader_is_read_where_there_is_one(folder: Path) -> None:
+    for name in (
+        "preheader.txt",
+        "subject.de.txt",
+        "body.de.html",
+        "body.de-AT.txt",
+        "preheader.de-AT.txt",
+        "note.de.txt",
+    ):
+        (folder / f"news/{name}.j2").write_text(name)
+    (folder / "news/meta.json").write_text('{"locale": "fr"}')
+
+    sources = templates.load(folder, "news")
+
+    assert (sources.preheader, sources.locale) == ("preheader.txt", "fr")
+    assert sources.variants == {
+        "de": {"subject": "subject.de.txt", "html": "body.de.html"},
+        "de-AT": {"preheader": "preheader.de-AT.txt", "text": "body.de-AT.txt"},
+    }
+
+
+def test_a_tag_that_is_none_is_left_for_the_compiler_to_refuse(folder: Path) -> None:
+    (folder / "news/body.old.version.html.j2").write_text("H")
+
+    assert list(templates.load(folder, "news").variants) == ["old.version"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"locale": 7}'])
+def test_a_meta_file_that_cannot_be_understood_is_refused(folder: Path, text: str) -> None:
+    (folder / "news/meta.json").write_text(text)
+
+    with pytest.raises(InputError, match=r"meta\.json"):
+        templates.load(folder, "news")
+
+
 def test_names_are_the_folders_with_an_html_body(folder: Path) -> None:
     assert templates.names(folder) == ["half", "news"]
 
