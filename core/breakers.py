@@ -109,7 +109,8 @@ LIMITS: Final = {
 class Counts:
     """What became of a scope's messages. Counts of days, or of campaigns, may be added.
 
-    `complained_of_first` are the complaints about the first fifty resolved messages of a campaign, however late they come.
+    `complained_of_first` are the complaints about the first fifty resolved messages of a campaign, however late they come; only
+    the verdict on a campaign reads them.
     """
 
     resolved: int = 0
@@ -181,10 +182,10 @@ def _judge(counts: Counts, scope: Scope, signal: Signal) -> Verdict:
     hits = counts.bounced if signal is Signal.BOUNCE else counts.complained
     limits = LIMITS[scope][signal]
     resolved = max(counts.resolved, hits)
-    level = _level(counts, hits, resolved, limits, signal)
+    is_early = scope is Scope.CAMPAIGN and signal is Signal.COMPLAINT and _complained_early(counts)
+    level = Level.TRIP if is_early else _level(hits, resolved, limits)
     limit, alpha = (limits.slow, SLOW_ALPHA) if level is Level.SLOW else (limits.trip, TRIP_ALPHA)
     evidence = log_evidence(hits, resolved, limit, mixture=limits.mixture)
-    is_early = level is Level.TRIP and evidence < -log(alpha)
     said = _about_the_first(counts) if is_early else _in_words(hits, resolved, signal, limit, alpha, evidence)
     return Verdict(
         scope=scope,
@@ -199,10 +200,8 @@ def _judge(counts: Counts, scope: Scope, signal: Signal) -> Verdict:
     )
 
 
-def _level(counts: Counts, hits: int, resolved: int, limits: Limits, signal: Signal) -> Level:
-    if log_evidence(hits, resolved, limits.trip, mixture=limits.mixture) >= -log(TRIP_ALPHA) or _is_early(
-        counts, signal
-    ):
+def _level(hits: int, resolved: int, limits: Limits) -> Level:
+    if log_evidence(hits, resolved, limits.trip, mixture=limits.mixture) >= -log(TRIP_ALPHA):
         return Level.TRIP
     if log_evidence(hits, resolved, limits.slow, mixture=limits.mixture) >= -log(SLOW_ALPHA):
         return Level.SLOW
@@ -211,9 +210,9 @@ def _level(counts: Counts, hits: int, resolved: int, limits: Limits, signal: Sig
     return Level.CLEAR
 
 
-def _is_early(counts: Counts, signal: Signal) -> bool:
+def _complained_early(counts: Counts) -> bool:
     # Four of fifty is a trip for the evidence too, but by the time the fourth complains thousands may have been delivered.
-    return signal is Signal.COMPLAINT and counts.complained_of_first >= FIRST_COMPLAINTS
+    return counts.complained_of_first >= FIRST_COMPLAINTS
 
 
 _VERBS: Final = {

@@ -192,6 +192,12 @@ def test_the_account_stops_before_amazon_reviews_it() -> None:
     assert breakers.judge(counts, Scope.ACCOUNT).level is Level.TRIP
 
 
+def test_first_complaints_of_several_campaigns_are_not_those_of_one() -> None:
+    """Each of four campaigns had one among its first fifty: for the tenant together that says nothing."""
+    counts = reduce(add, [Counts(resolved=5_000, complained=1, complained_of_first=1)] * 4)
+    assert breakers.judge(counts, Scope.TENANT).level is Level.CLEAR
+
+
 hits = st.integers(0, 400)
 messages = st.integers(0, 20_000)
 limits = st.sampled_from([0.0005, 0.0008, 0.001, 0.02, 0.04, 0.05])

@@ -280,7 +280,7 @@ def test_the_cap_never_rises_after_a_red_day(both: tuple[Pace, ProviderDay], goa
 
 
 @given(all_days, goals, st.sampled_from(["hard_bounced", "delayed", "complained"]), st.integers(1, 400))
-@example((Pace(cap=200), ProviderDay(tally=Tally(accepted=160, delivered=143))), None, "hard_bounced", 1)
+@example((Pace(cap=150), ProviderDay(tally=Tally(accepted=150, delivered=143))), None, "hard_bounced", 1)
 @example((Pace(cap=5_000), ProviderDay(tally=Tally(accepted=10, delivered=10))), None, "delayed", 5)
 def test_more_evidence_against_a_domain_never_gives_a_larger_cap(
     both: tuple[Pace, ProviderDay], goal: int | None, against: str, more: int
