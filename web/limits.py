@@ -32,12 +32,6 @@ class FailureLimit:
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def is_exceeded(self, client: str) -> bool:
-        """Whether a client has had all the failures that it may have in this window."""
-        with self._lock:
-            began, failures = self._windows.get(client, (0.0, 0))
-            return failures >= self._most and self._clock() - began <= self._seconds
-
     def is_exceeded_by_another(self, client: str) -> bool:
         """Count one more failure of a client and say whether it is one too many."""
         with self._lock:
@@ -49,3 +43,8 @@ class FailureLimit:
             if len(self._windows) > self._clients:
                 self._windows.popitem(last=False)
             return failures + 1 > self._most
+
+    def forget(self, client: str) -> None:
+        """Forget the failures of a client that was right after all."""
+        with self._lock:
+            self._windows.pop(client, None)

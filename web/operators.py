@@ -141,11 +141,12 @@ def sign_in(request: Request, form: OwnForm, doors: Given, password: Password, k
     """Begin a visit."""
     client = request.client.host if request.client else ""
     to, name = form.get("to", ""), form.get("name", "")
-    if doors.wrong_passwords.is_exceeded(client):
+    # Counted before it is known to be wrong: many at once must not all be the fifth.
+    if doors.wrong_passwords.is_exceeded_by_another(client):
         return _form(429, to=to, name=name, problem="Too many wrong passwords. Please try again in a minute.")
     if not operators.is_password(form.get("password", ""), password):
-        doors.wrong_passwords.is_exceeded_by_another(client)
         return _form(403, to=to, name=name, problem="This is not the password.")
+    doors.wrong_passwords.forget(client)
     try:
         name = operators.checked_name(name)
     except InputError as error:

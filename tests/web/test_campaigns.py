@@ -143,6 +143,8 @@ def test_why_it_stands_where_it_does_is_told(ada: Console, scene: Scene) -> None
     said = words_of(ada.see(scene))
     assert "Why paused: the offer ended" in said
     assert "Paused by web:Ada: the offer ended" in said
+    ada.press("resume", scene, "a new one has begun")
+    assert "Reason: a new one has begun" in words_of(ada.see(scene))
 
 
 def test_what_holds_it_today_is_told(ada: Console, database: Database) -> None:

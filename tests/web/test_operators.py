@@ -1,5 +1,7 @@
 """Signing in to the operator's pages, and which forms are believed."""
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 
@@ -15,6 +17,7 @@ from tests.web.conftest import KEY
 from tests.web.console import ORIGIN, OURS, PASSWORD, Console, words_of
 from web.app import create_app
 from web.doors import Doors
+from web.limits import FailureLimit
 from web.operators import COOKIE
 
 
@@ -155,6 +158,29 @@ def test_after_five_wrong_passwords_a_minute_the_right_one_does_not_help(console
     refused = console.sign_in("Ada")
     assert (refused.status_code, console.cookie) == (429, None)
     assert "Too many wrong passwords" in refused.text
+
+
+def test_many_guesses_at_once_are_no_more_than_five(operator_doors: Doors) -> None:
+    app = create_app(operator_doors)
+    with (
+        TestClient(app, client=("192.0.2.66", 1), follow_redirects=False) as client,
+        ThreadPoolExecutor(12) as pool,
+    ):
+        answers = pool.map(lambda number: Console(client).sign_in("Mallory", f"guess {number}"), range(24))
+        assert Counter(answer.status_code for answer in answers) == {403: 5, 429: 19}
+
+
+def test_after_the_minute_and_after_the_right_password_counting_begins_anew(
+    console: Console, operator_doors: Doors
+) -> None:
+    now = [0.0]
+    operator_doors.wrong_passwords = FailureLimit(most=5, seconds=60, clock=lambda: now[0])
+    for _ in range(3):
+        assert [console.sign_in("Ada", "guess").status_code for _ in range(4)] == [403] * 4
+        assert console.sign_in("Ada").status_code == 303
+    assert [console.sign_in("Ada", "guess").status_code for _ in range(7)] == [403] * 5 + [429] * 2
+    now[0] = 61.0
+    assert console.sign_in("Ada").status_code == 303
 
 
 def test_who_guesses_stops_nobody_else(operator_doors: Doors) -> None:
