@@ -244,7 +244,7 @@ def _grown(pace: Pace, goal: int | None) -> int:
     threshold = pace.threshold or TOP
     cap = min(pace.cap * factor, max(threshold, careful))
     top = TOP if goal is None else int(goal * PEAK)
-    return max(min(int(cap), top), pace.cap)
+    return min(int(cap), top)
 
 
 def _against(day: ProviderDay, judged: Tally, *, back: bool) -> str:

@@ -58,6 +58,7 @@ RULES = [
         id="twelve of twenty bounce: the share that was taken counts",
     ),
     pytest.param(Pace(cap=60), ProviderDay(tally=Tally(accepted=60, delayed=60)), "step_back", 50, id="the floor"),
+    pytest.param(Pace(cap=30), ProviderDay(tally=Tally(accepted=30, delayed=30)), "step_back", 30, id="below the floor"),
     pytest.param(Pace(cap=1_600, hold_days=1), a_day(), "hold_after_step_back", 1_600, id="after a step back"),
     pytest.param(Pace(cap=10_000), a_full_day(10_000), "grow", 15_000, id="x1.5 from 10,000"),
     pytest.param(Pace(cap=50_000), a_full_day(50_000), "grow", 65_000, id="x1.3 from 50,000"),
@@ -241,7 +242,7 @@ days = st.builds(
 )
 paces = st.builds(
     Pace,
-    cap=st.sampled_from([50, 60, 200, 1_000, 4_000, 5_000, 9_999, 60_000]),
+    cap=st.sampled_from([20, 50, 60, 200, 1_000, 4_000, 5_000, 9_999, 60_000]),
     threshold=st.none() | st.integers(FLOOR, 6_000),
     hold_days=st.integers(0, 2),
     quiet_days=st.just(0),
