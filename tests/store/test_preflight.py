@@ -44,6 +44,19 @@ def test_up_to_three_who_lack_an_attribute_are_found_for_each(session: Session) 
     assert preflight.lacking(session, **audience(scene), attributes=[]) == []
 
 
+def test_every_locale_that_somebody_names_is_found_with_one_who_does(session: Session) -> None:
+    scene, stranger = a_scene(session, contacts=3), a_scene(session, contacts=2)
+    german = [a_contact(session, scene, attributes={"locale": "de"}) for _ in range(2)]
+    french = a_contact(session, scene, attributes={"language": "fr"})
+    a_contact(session, scene, attributes={"locale": "pl"}, state="retired")
+    a_contact(session, stranger, attributes={"locale": "it"})
+    found = preflight.wishes(session, **audience(scene))
+    assert [row["people"] for row in found] == [3, 2, 1]
+    assert [row["id"] for row in found[1:]] == [german[0].id, french.id]
+    assert found[1]["attributes"] == {"locale": "de"}
+    assert len(preflight.wishes(session, **audience(scene), limit=1)) == 1
+
+
 def test_the_first_who_overrode_a_rule_stays_on_record(session: Session) -> None:
     scene, stranger = a_scene(session), a_scene(session)
     for actor in ("ann", "bob"):
