@@ -9,7 +9,7 @@ Terms:
     pace: the cap and what must be remembered of the days before; all there is to store.
     tally: what became of messages; tallies of several days may be added.
     unjudged: the tally of days too small to say anything by themselves. They are put together until 144 are delivered.
-    taken: delivered, and at the first attempt.
+    taken: neither bounced hard nor delayed.
     threshold: nine tenths of what was taken when we last stepped back. Above it the cap grows with care (TCP's ssthresh).
     goal: the most that is wanted there on one day. The cap ends a fifth above it: warm for the peak, not for the mean.
     quiet: a day with less than one message in a hundred of the cap.
@@ -96,8 +96,8 @@ class Tally:
 
     @property
     def taken(self) -> int:
-        """Return how many were delivered at the first attempt."""
-        return max(min(self.delivered, self.accepted - self.hard_bounced - self.delayed), 0)
+        """Return how many were neither refused nor put off; what is not known yet counts as taken."""
+        return max(self.accepted - self.hard_bounced - self.delayed, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +208,7 @@ def decide(pace: Pace, day: ProviderDay, *, goal: int | None = None) -> Decision
     if rule_and_reason := _not_earned(now, day.tally, judged, goal):
         rule, reason = rule_and_reason
         return _decision(rule, pace, now, judged, reason)
-    grown = replace(now, cap=_grown(now, goal), unjudged=Tally())
+    grown = replace(now, cap=_grown(now, goal))
     return _decision("grow", pace, grown, judged, f"{day.tally.accepted:,} were sent and welcome")
 
 

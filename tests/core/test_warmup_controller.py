@@ -57,6 +57,14 @@ RULES = [
         AT_1600, a_day(accepted=20, delivered=8, hard_bounced=12), "step_back", 384,
         id="twelve of twenty bounce: the share that was taken counts",
     ),
+    pytest.param(
+        AT_1600, a_day(delivered=0, hard_bounced=0, complained=3), "hold", 1_600,
+        id="complaints of messages whose deliveries nobody knows",
+    ),
+    pytest.param(
+        Pace(cap=1_600, unjudged=Tally(accepted=90, delivered=90)), a_day(block="gmail_rate"), "step_back", 954,
+        id="a block, after small days",
+    ),
     pytest.param(Pace(cap=60), ProviderDay(tally=Tally(accepted=60, delayed=60)), "step_back", 50, id="the floor"),
     pytest.param(Pace(cap=30), ProviderDay(tally=Tally(accepted=30, delayed=30)), "step_back", 30, id="below the floor"),
     pytest.param(Pace(cap=1_600, hold_days=1), a_day(), "hold_after_step_back", 1_600, id="after a step back"),
@@ -83,6 +91,7 @@ def test_the_next_cap_follows_from_the_day(pace: Pace, day: ProviderDay, rule: s
         pytest.param(1_600, 2_000, "grow", 2_400, id="a fifth above the goal"),
         pytest.param(2_400, 2_000, "at_goal", 2_400, id="there it stays"),
         pytest.param(2_000, 1_700, "grow", 2_040, id="used, as far as anything is wanted"),
+        pytest.param(2_100, 1_900, "grow", 2_280, id="80 % of what is wanted is used"),
         pytest.param(2_400, 1_000, "at_goal", 2_400, id="a goal that shrank lowers nothing"),
     ],
 )
@@ -168,6 +177,13 @@ def test_small_days_are_put_together_until_they_say_something() -> None:
         pace = decision.pace
         rules.append(decision.rule)
     assert rules == ["hold_unknown", "hold_unknown", "grow", "hold_unused"]
+
+
+def test_a_step_back_forgets_the_small_days_before() -> None:
+    """They are what led to it; to judge them once more would be to punish twice."""
+    pace = Pace(cap=100, unjudged=Tally(accepted=100, delivered=100, complained=3))
+    decision = controller.decide(pace, ProviderDay(tally=Tally(accepted=100, delivered=98, complained=2)))
+    assert (decision.rule, decision.pace.unjudged) == ("step_back", Tally())
 
 
 def test_complaints_of_small_days_are_put_together_too() -> None:
