@@ -62,7 +62,7 @@ def report(
     if status.audited:
         lines += ["", "## What the audit found", "", _audit(status)]
     if findings:
-        lines += ["", "## What preflight found", "", *_findings(findings)]
+        lines += ["", "## What preflight found", "", *findings_table(findings)]
     balance = (
         "Everybody of the audience is counted once." if status.adds_up else "**The parts do not add up.**"
     )
@@ -113,13 +113,13 @@ def check_report(
     lines += _table(("People", "Count", "Share"), _shares(people, selected))
     lines += ["", "## Findings", ""]
     if findings:
-        lines += _findings(findings)
+        lines += findings_table(findings)
     else:
         lines += ["None: nothing forbids the start, and nothing needs a look."]
     return "\n".join([*lines, "", *_end(forecast), ""])
 
 
-def _findings(findings: Sequence[Finding]) -> list[str]:
+def findings_table(findings: Sequence[Finding]) -> list[str]:
     """Return the table of findings, the worst first, with what to do and who says so."""
     lines = ["| Severity | Rule | Finding | What to do | Who says so |", "| --- | --- | --- | --- | --- |"]
     for one in in_order(findings):

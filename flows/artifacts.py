@@ -12,13 +12,14 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from core import reporting
+from core import preview_report, reporting
 from core.campaigns import Status
 from core.forecast import Forecast
 from core.preflight import Finding
+from core.preview import Sample
 from flows.reporter import Reporter
 from models import Campaign
-from tasks import campaigns
+from tasks import campaigns, masked_previews
 from tasks.messages import Job
 from tasks.preflight import Preflight
 from tasks.resources import resources
@@ -79,6 +80,20 @@ def publish_report(
         description=summary,
     )
     _publish_skipped(job.campaign_id, status.skipped_by_reason)
+
+
+def publish_preview(job: Job, samples: Sequence[Sample], findings: Sequence[Finding]) -> None:
+    """Leave what some contacts would get, with pictures where Chromium is installed; nothing personal is in it."""
+    create_markdown_artifact(
+        preview_report.report(
+            tenant=job.tenant.slug,
+            campaign=job.campaign.name,
+            shown=masked_previews.pictured(samples),
+            findings=findings,
+        ),
+        key=f"campaign-{job.campaign_id}-preview",
+        description="What some contacts would get",
+    )
 
 
 def publish_check(tenant: str, campaign: Campaign, result: Preflight, summary: str, *, what: str) -> None:

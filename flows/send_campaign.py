@@ -22,13 +22,14 @@ from core.campaigns import STARTABLE, CampaignState, Status
 from core.errors import InputError
 from core.runs import Ending, Tally
 from flows import forms, steps
-from flows.artifacts import Progress, name_run, publish_check, publish_report
+from flows.artifacts import Progress, name_run, publish_check, publish_preview, publish_report
 from flows.refusals import refused, told_in_words
 from flows.reporter import Reporter
 from models import Campaign
-from tasks import campaigns
+from tasks import campaigns, masked_previews
 from tasks.log import run_logger
 from tasks.messages import load_job
+from tasks.preflight import Preflight
 from tasks.resources import resources
 
 
@@ -76,6 +77,15 @@ def send_campaign(
     approval: Approval = forms.field(
         "Approval", "ask suspends the run until a person has seen the numbers and says yes.", Approval.NONE
     ),
+    override: list[str] = forms.field(
+        "Override",
+        "Findings of preflight that shall not forbid the start; needs the next two fields.",
+        [],
+        items=forms.OVERRIDABLE,
+        uniqueItems=True,
+    ),
+    reason: str = forms.field("Reason", "Why these are overridden; kept in the audit.", ""),
+    operator: str = forms.field("Your name", "Who overrides them; Prefect itself knows no users.", ""),
 ) -> State[None]:
     """Send one campaign of one tenant, until it is done or out of today's allowance."""
     if campaign_id is None:
@@ -83,6 +93,8 @@ def send_campaign(
     campaign = campaigns.find(resources(), tenant_slug=tenant, campaign_id=campaign_id)
     name_run(f"{tenant} · {campaign.name}")
     steps.read_quota()
+    if override:
+        _override(campaign_id, override, reason, operator)
     if mode is Mode.DRY_RUN:
         return _dry_run(tenant, campaign, campaign_id)
     if campaign.state not in STARTABLE:
@@ -93,7 +105,7 @@ def send_campaign(
     if start and not started and _utc(start) > datetime.now(UTC):
         campaigns.schedule(resources(), campaign_id, start_at=_utc(start))
         return Completed(message=f"campaign {campaign_id} starts at {_utc(start):%Y-%m-%d %H:%M} UTC")
-    return _send(tenant, campaign, campaign_id)
+    return _send(tenant, campaign, campaign_id, is_shown=started or approval is Approval.ASK)
 
 
 def _utc(moment: datetime) -> datetime:
@@ -118,6 +130,17 @@ def _create(tenant: str, template: str, audience: str, name: str, subject: str) 
     )
 
 
+def _override(campaign_id: int, rules: list[str], reason: str, operator: str) -> None:
+    """Override findings, with a person's name and reason; a run that starts over changes nothing more."""
+    if not reason.strip() or not operator.strip():
+        raise InputError(
+            "an override needs a reason and a name",
+            hint="Both are kept in the audit.",
+            code="override_refused",
+        )
+    steps.override(campaign_id, rules, reason, operator)
+
+
 def _dry_run(tenant: str, campaign: Campaign, campaign_id: int) -> State[None]:
     """Check the campaign and leave the report; the campaign stays as it is."""
     name_run(f"{tenant} · {campaign.name} · dry run")
@@ -125,12 +148,15 @@ def _dry_run(tenant: str, campaign: Campaign, campaign_id: int) -> State[None]:
     skipped = sum(result.skipped.values())
     summary = reporting.dry_run(campaign_id, ok=result.ok, will_be_sent=result.will_be_sent, skipped=skipped)
     publish_check(tenant, campaign, result, summary, what="dry run")
+    steps.show(campaign_id, result.findings)
     return Completed(message=summary)
 
 
 def _approved(campaign: Campaign, campaign_id: int) -> bool:
     """Suspend until a person has decided; the process ends, and the run starts over when it is resumed."""
     result = steps.check(campaign_id)
+    if flow_run.run_count <= 1:  # the run that is resumed has shown it before
+        steps.show(campaign_id, result.findings)
     decision = suspend_flow_run(
         wait_for_input=Decision.with_initial_data(
             description=reporting.question(
@@ -146,13 +172,16 @@ def _approved(campaign: Campaign, campaign_id: int) -> bool:
     return decision.approved
 
 
-def _send(tenant: str, campaign: Campaign, campaign_id: int) -> State[None]:
+def _send(tenant: str, campaign: Campaign, campaign_id: int, *, is_shown: bool) -> State[None]:
     """Start, plan, send and conclude; leave the artifacts and end in words."""
     checked, refusal = steps.start(campaign_id)
     if refusal:
         publish_check(tenant, campaign, checked, refusal, what="may not start")
+        steps.show(campaign_id, checked.findings)
         return refused(refusal)
     with Reporter() as reporter:
+        if not is_shown:
+            _show(campaign_id, checked, reporter)
         tally = _send_chunks(campaign_id, steps.plan(campaign_id), reporter)
         status, forecast = steps.conclude(campaign_id, tally)
         summary = campaigns.in_words(status, tally, forecast)
@@ -160,6 +189,13 @@ def _send(tenant: str, campaign: Campaign, campaign_id: int) -> State[None]:
         reporter.tell("report", lambda: publish_report(job, status, forecast, summary, checked.findings))
         run_logger().info("Campaign %d: %s", campaign_id, summary)
     return Completed(message=summary)
+
+
+def _show(campaign_id: int, checked: Preflight, reporter: Reporter) -> None:
+    """Have one message shown beside what is being sent."""
+    job = load_job(resources(), campaign_id)
+    samples = masked_previews.of_campaign(resources(), job, limit=1)
+    reporter.tell("preview", lambda: publish_preview(job, samples, checked.findings))
 
 
 def _send_chunks(campaign_id: int, status: Status, reporter: Reporter) -> Tally:

@@ -4,7 +4,7 @@ Prefect retries a step only when running it again cannot send anything: reading 
 Sending is not retried here: the ledger knows what to do next, and the next run does it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect import Task, task
@@ -13,12 +13,15 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 
 from core.campaigns import Status
-from core.errors import NotSentError, PosthouseError, PreflightError
+from core.errors import NotSentError, PosthouseError, PreflightError, TemplateError
 from core.forecast import Forecast
+from core.preflight import Finding
 from core.runs import Tally
+from flows.artifacts import publish_preview
 from gateways.ses import Quota
-from tasks import accounts, campaigns, preflight, sending, stretch
+from tasks import accounts, campaigns, masked_previews, preflight, sending, stretch
 from tasks.log import run_logger
+from tasks.messages import load_job
 from tasks.preflight import Preflight
 from tasks.resources import resources
 
@@ -66,6 +69,25 @@ def check(campaign_id: int) -> Preflight:
     )
     for finding in result.findings:
         run_logger().warning("%s, %s: %s", finding.severity, finding.id, finding.message)
+    return result
+
+
+@task(name="Show some messages", **ONCE)
+def show(campaign_id: int, findings: Sequence[Finding]) -> None:
+    """Leave a preview of what some contacts would get; without one that can be rendered there is nothing to show."""
+    try:
+        job = load_job(resources(), campaign_id)
+    except TemplateError as error:
+        run_logger().warning("Campaign %d: nothing to show: %s", campaign_id, error.message)
+        return
+    publish_preview(job, masked_previews.of_campaign(resources(), job), findings)
+
+
+@task(name="Override findings", **ONCE)
+def override(campaign_id: int, rules: list[str], reason: str, operator: str) -> Preflight:
+    """Let the campaign start in spite of some findings; the audit keeps who said so, and why."""
+    result = preflight.override(resources(), campaign_id, rules=rules, reason=reason, actor=operator)
+    run_logger().warning("Campaign %d: %s overrides %s: %s", campaign_id, operator, ", ".join(rules), reason)
     return result
 
 

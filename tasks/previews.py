@@ -40,13 +40,13 @@ def of_template(
         audience_id = audiences.find(session, tenant_id=tenant.id, name=audience)
     voice = Voice(tenant, name)
     template = resources.renderer.compile(sources, owner=tenant.id)
-    readers = _readers(resources, voice, template, audience_id)
+    found = readers(resources, voice, template, audience_id)
     wanted = min(max(limit, len(template.variants) + 1 if template.variants else 0), MOST)
     shown: list[Sample] = []
     problem: TemplateError | InputError | None = None
-    for contact, tag, label in readers:
+    for contact, tag, label in found:
         try:
-            shown.append(_sample(resources, voice, template, contact, tag, label))
+            shown.append(sample_of(resources, voice, template, contact, tag, label))
         except (TemplateError, InputError) as error:
             problem = error
         if len(shown) == wanted:
@@ -56,10 +56,10 @@ def of_template(
     return shown
 
 
-def _readers(
+def readers(
     resources: Resources, voice: Voice, template: RemoteTemplate, audience_id: int
 ) -> list[tuple[Candidate, str, str]]:
-    """Return contacts with the tags they are written to in and with labels, first one for each locale that there is."""
+    """Return contacts to show a message for, with the tags they are written to in and with labels, one for each locale first."""
     wishes = spoken.wishes(resources, voice, template, audience_id)
     found = samples(resources, voice, template, audience_id, wishes)
     if not template.variants or not found:
@@ -90,9 +90,15 @@ def _reading(contact: Candidate, tag: str) -> Candidate:
     return replace(contact, attributes={**contact.attributes, "locale": tag})
 
 
-def _sample(
+def sample_of(
     resources: Resources, voice: Voice, template: RemoteTemplate, contact: Candidate, tag: str, label: str
 ) -> Sample:
+    """Return the message of one contact, with a link that stops nothing.
+
+    Raises:
+        TemplateError: The template and this contact's data do not fit.
+        InputError: A header of the result is not one.
+    """
     tenant = voice.tenant
     url = unsubscribe_url(resources, tenant_id=voice.tenant_id, delivery_id=0)
     sender = headers.from_header(tenant.from_name, tenant.from_address)

@@ -7,6 +7,7 @@ import pytest
 from prefect import Flow
 from prefect.utilities.callables import get_call_parameters
 
+from core.rulebook import RULES
 from flows.control_campaign import control_campaign
 from flows.import_contacts import import_contacts
 from flows.onboard_tenant import onboard_tenant
@@ -45,6 +46,14 @@ def test_titles_and_bounds_survive_in_the_schema() -> None:
     assert schema_of(onboard_tenant)["properties"]["known_daily_volume"]["minimum"] == 0
 
 
+def test_what_may_be_overridden_is_chosen_from_a_list() -> None:
+    shown = schema_of(send_campaign)["properties"]["override"]
+    assert (shown["type"], shown["title"], shown["uniqueItems"]) == ("array", "Override", True)
+    offered = shown["items"]["enum"]
+    assert {"FMT-BODY-06-ALT", "LAW-US-01-TEXT", "render_errors"} < set(offered)
+    assert not {rule.id for rule in RULES if rule.firm} & set(offered)
+
+
 def test_a_missing_parameter_takes_its_default_and_not_the_field_that_describes_it() -> None:
     bound = get_call_parameters(send_campaign.fn, (), {"tenant": "acme"})
     assert bound == {
@@ -57,6 +66,9 @@ def test_a_missing_parameter_takes_its_default_and_not_the_field_that_describes_
         "mode": "live",
         "start": None,
         "approval": "none",
+        "override": [],
+        "reason": "",
+        "operator": "",
     }
 
 
