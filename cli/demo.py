@@ -21,6 +21,7 @@ import typer
 from cli import demo_data, processes
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stderr, stdout
 from cli.stack import Stack
+from core import warmup_schedule
 from core.facts import Fact
 from core.suppression import Reason
 from gateways.settings import Settings
@@ -156,7 +157,10 @@ def _show_it_all(stack: Stack, folder: Path, people: int, seed: int) -> dict[str
 def _make(resources: Resources, client: Client, folder: Path, share: int, seed: int) -> None:
     """Make the tenant and import its people."""
     tenants.add(
-        resources, client.tenant(), daily_volume=client.daily_volume, warm=client.daily_volume is None
+        resources,
+        client.tenant(),
+        daily_volume=client.daily_volume,
+        schedule=warmup_schedule.WARM if client.daily_volume is None else warmup_schedule.ADAPTIVE,
     )
     tenant_id = tenants.id_of(resources, client.slug)
     files = demo_data.write(

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from cli.output import AsJson, answer, errors_as_answers, listing, pairs, stderr, stdout
-from core import warmup
+from core import warmup_schedule
 from core.tenants import DeliveryApi, TenantState
 from models import Tenant
 from store import sending_domains, tenants
 from tasks import tenants as steps
+from tasks import warmup as warmup_steps
 from tasks.resources import resources
 
 
@@ -42,6 +43,9 @@ def add(
     daily_volume: Annotated[
         int, typer.Option(help="Messages a day that receivers know from this domain already.")
     ] = 0,
+    schedule: Annotated[
+        str, typer.Option(help="How the domain warms up: adaptive, ladder, or a published table.")
+    ] = warmup_schedule.ADAPTIVE,
     warm: Annotated[bool, typer.Option("--warm", help="The domain needs no warm-up.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +65,8 @@ def add(
             configuration_set=configuration_set,
             delivery_api=delivery_api,
         )
-        steps.add(resources(), tenant, daily_volume=daily_volume, warm=warm)
+        chosen = warmup_schedule.WARM if warm else schedule
+        steps.add(resources(), tenant, daily_volume=daily_volume, schedule=chosen)
         if delivery_api is DeliveryApi.BULK and steps.lacks_canary(resources()):
             advice = f"posthouse doctor --ses-canary ADDRESS --tenant {slug}"
             stderr.print(f"nobody has compared SES's two calls here yet: {advice}", highlight=False)
@@ -142,18 +147,14 @@ def _document(slug: str) -> dict[str, Any]:
     with resources().database.begin() as session:
         tenant = tenants.by_slug(session, slug)
         assert tenant.id is not None
-        domains = sending_domains.of_tenant(session, tenant_id=tenant.id)
+        domains = [
+            warmup_steps.standing(session, tenant_id=tenant.id, domain=domain)
+            for domain in sending_domains.of_tenant(session, tenant_id=tenant.id)
+        ]
     return {
         "tenant": tenant.slug,
         **{name: getattr(tenant, name) for name in _SHOWN},
-        "sending_domains": [
-            {
-                "domain": domain["domain"],
-                "rung": domain["rung"],
-                "allowance": warmup.allowance(domain["rung"]),
-            }
-            for domain in domains
-        ],
+        "sending_domains": domains,
     }
 
 
@@ -165,5 +166,4 @@ def _answer(slug: str, *, as_json: bool) -> None:
 def _show(document: dict[str, Any]) -> None:
     stdout.print(pairs({name: value for name, value in document.items() if name != "sending_domains"}))
     for domain in document["sending_domains"]:
-        standing = "warm" if domain["allowance"] is None else f"warming up, {domain['allowance']:,} a day"
-        stdout.print(f"sends from {domain['domain']}: {standing}", highlight=False)
+        stdout.print(f"sends from {domain['domain']}: {warmup_steps.in_words(domain)}", highlight=False)

@@ -10,6 +10,7 @@ import typer
 
 from cli.output import AsJson, answer, errors_as_answers, listing, stdout
 from core import warmup, warmup_trial
+from core.allowances import ALL
 from core.errors import InputError
 from core.warmup import DayReport
 from core.warmup_worlds import SCENARIOS
@@ -20,6 +21,8 @@ from tasks.resources import resources
 
 
 app = typer.Typer(no_args_is_help=True)
+
+Domain = Annotated[str | None, typer.Option("--domain", help="Of a tenant with several sending domains.")]
 
 
 @app.command()
@@ -39,28 +42,21 @@ def _document(slug: str) -> dict[str, Any]:
         domains = []
         for domain in sending_domains.of_tenant(session, tenant_id=tenant.id):
             days = sending_domains.days(session, tenant_id=tenant.id, sending_domain_id=domain["id"])
-            domains.append(
-                {
-                    "domain": domain["domain"],
-                    "rung": domain["rung"],
-                    "allowance": warmup.allowance(domain["rung"]),
-                    "days": [dict(day) for day in days],
-                }
-            )
+            standing = steps.standing(session, tenant_id=tenant.id, domain=domain)
+            domains.append({**standing, "days": [dict(day) for day in days]})
     return {"tenant": slug, "sending_domains": domains}
 
 
 def _show(document: dict[str, Any]) -> None:
     for domain in document["sending_domains"]:
-        standing = "warm" if domain["allowance"] is None else f"{domain['allowance']:,} a day"
-        stdout.print(f"[bold]{domain['domain']}[/bold]  {standing}")
+        stdout.print(f"[bold]{domain['domain']}[/bold]  {steps.in_words(domain)}")
         lines = [
             (
                 day["on_day"],
                 day["provider"],
                 day["allowance"],
                 day["used"],
-                day["evidence"].get("why", "The day began on the rung of the day before."),
+                day["evidence"].get("why", "The day began with what was decided last."),
             )
             for day in domain["days"]
         ]
@@ -73,7 +69,10 @@ def set_(
     *,
     today: Annotated[int, typer.Option(min=0, help="Messages that may leave today; 0 stops the domain.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the audit.")],
-    domain: Annotated[str | None, typer.Option(help="Of a tenant with several sending domains.")] = None,
+    domain: Domain = None,
+    provider: Annotated[
+        str, typer.Option(help="Only of this mailbox provider; default: of all together.")
+    ] = ALL,
     as_json: AsJson = False,
 ) -> None:
     """Set today's allowance by hand, also while a campaign is being sent; tomorrow's is decided as ever."""
@@ -82,6 +81,51 @@ def set_(
             resources(),
             tenant_id=tenant_steps.id_of(resources(), tenant),
             allowance=today,
+            reason=reason,
+            actor=getpass.getuser(),
+            domain=domain,
+            provider=provider,
+        )
+        answer({"tenant": tenant, **done}, as_json=as_json)
+
+
+@app.command()
+def schedule(
+    tenant: Annotated[str, typer.Argument(help="The tenant's slug.")],
+    name: Annotated[str, typer.Argument(help="adaptive, ladder, a published table, or warm.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit.")],
+    domain: Domain = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a sending domain warm up in another way, or be warm, from the next window of calls on."""
+    with errors_as_answers(as_json=as_json):
+        done = steps.set_schedule(
+            resources(),
+            tenant_id=tenant_steps.id_of(resources(), tenant),
+            schedule=name,
+            reason=reason,
+            actor=getpass.getuser(),
+            domain=domain,
+        )
+        answer({"tenant": tenant, **done}, as_json=as_json)
+
+
+@app.command()
+def wake(
+    tenant: Annotated[str, typer.Argument(help="The tenant's slug.")],
+    provider: Annotated[str, typer.Argument(help="The mailbox provider that rests.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit.")],
+    domain: Domain = None,
+    as_json: AsJson = False,
+) -> None:
+    """End the rest of a mailbox provider that has refused us; another refusal begins another."""
+    with errors_as_answers(as_json=as_json):
+        done = steps.wake(
+            resources(),
+            tenant_id=tenant_steps.id_of(resources(), tenant),
+            provider=provider,
             reason=reason,
             actor=getpass.getuser(),
             domain=domain,

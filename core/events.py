@@ -110,9 +110,10 @@ class Engagement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why a message was delayed, rejected or not rendered, as SES says it."""
+    """Why a message was delayed, rejected or not rendered, as SES says it, and the receiver's reply where there is one."""
 
     reason: str
+    diagnostic: str = field(default="", repr=False)  # may quote the address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +270,11 @@ def _engagement(body: Mapping[str, Any]) -> _Read:
 
 
 def _delay(body: Mapping[str, Any]) -> _Read:
-    return Trouble(reason=text_of(body.get("delayType"))), (text_of(body.get("timestamp")),)
+    delayed = object_of(next(iter(list_of(body.get("delayedRecipients"))), None))
+    trouble = Trouble(
+        reason=text_of(body.get("delayType")), diagnostic=text_of(delayed.get("diagnosticCode"))
+    )
+    return trouble, (text_of(body.get("timestamp")),)
 
 
 def _reject(body: Mapping[str, Any]) -> _Read:

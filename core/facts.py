@@ -28,6 +28,7 @@ from typing import Any, Final
 from core import bounces
 from core.bounces import BounceClass
 from core.events import Bounce, Complaint, Engagement, Event, Kind, Preferences, Trouble, dedupe_key
+from core.warmup_blocks import block_in
 
 
 class Fact(StrEnum):
@@ -174,7 +175,8 @@ def _read(event: Event) -> tuple[Fact, dict[str, str]]:
     match event.detail:
         case Bounce() as bounce:
             verdict = bounces.classify(bounce)
-            return BOUNCE_FACTS[verdict.bounce_class], {"reason": verdict.reason, "status": bounce.status}
+            told = {"reason": verdict.reason, "status": bounce.status}
+            return BOUNCE_FACTS[verdict.bounce_class], told | _block(bounce.diagnostic)
         case Complaint() as complaint:
             fact = Fact.COMPLAINT if complaint.is_unwelcome else Fact.NOT_SPAM
             return fact, {"reason": complaint.feedback_type or complaint.subtype or "no_report"}
@@ -182,10 +184,25 @@ def _read(event: Event) -> tuple[Fact, dict[str, str]]:
             return _engaged(event.kind, is_machine=engagement.is_machine), {}
         case Preferences(unsubscribed=unsubscribed):
             return (Fact.UNSUBSCRIBE if unsubscribed else Fact.PREFERENCES), {}
-        case Trouble(reason=reason):
-            return _PLAIN[event.kind], {"reason": reason}
+        case Trouble(reason=reason, diagnostic=diagnostic):
+            return _PLAIN[event.kind], {"reason": reason} | _block(diagnostic)
         case None:
             return _PLAIN.get(event.kind, Fact.UNKNOWN), {}
+
+
+def _block(diagnostic: str) -> dict[str, str]:
+    """Return which refusal of the sender a receiver's reply is; the reply itself may name people, and is not kept."""
+    block = block_in(diagnostic)
+    return {"block": block.key} if block else {}
+
+
+def block_of(event: Event) -> str:
+    """Return which refusal of the sender an event tells of (`core.warmup_blocks`); nothing for all others."""
+    match event.detail:
+        case Bounce(diagnostic=diagnostic) | Trouble(diagnostic=diagnostic):
+            return _block(diagnostic).get("block", "")
+        case _:
+            return ""
 
 
 def _engaged(kind: Kind, *, is_machine: bool) -> Fact:

@@ -80,5 +80,5 @@ def next_look(reach: Reach, failures: int) -> timedelta:
         failures: How many unknown answers came in a row, this one included.
     """
     if reach is Reach.UNKNOWN:
-        return min(SOONEST * 2 ** min(max(failures - 1, 0), 10), LONGEST)
+        return min(SOONEST * (1 << min(max(failures - 1, 0), 10)), LONGEST)
     return _DEAD if reach.is_dead else LONGEST

@@ -26,6 +26,7 @@ See:
     docs/warmup.md tells the rule in words, with a worked month.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,19 +91,19 @@ class Decision:
     why: str
 
 
-def allowance(rung: int | None) -> int | None:
+def allowance(rung: int | None, ladder: Sequence[int] = LADDER) -> int | None:
     """Return the messages that a day on this rung allows; None when the domain is warm."""
-    return None if rung is None else LADDER[min(rung, len(LADDER) - 1)]
+    return None if rung is None else ladder[min(rung, len(ladder) - 1)]
 
 
-def rung_for(daily_volume: int) -> int:
+def rung_for(daily_volume: int, ladder: Sequence[int] = LADDER) -> int:
     """Return the rung to start on for a domain that receivers know at this accepted volume a day (a quarter of it)."""
-    fitting = [rung for rung, cap in enumerate(LADDER) if cap <= daily_volume * 0.25]
+    fitting = [rung for rung, cap in enumerate(ladder) if cap <= daily_volume * 0.25]
     return fitting[-1] if fitting else 0
 
 
-def next_rung(rung: int | None, day: DayReport) -> Decision:
-    """Return the rung of the day after `day`."""
+def next_rung(rung: int | None, day: DayReport, ladder: Sequence[int] = LADDER) -> Decision:
+    """Return the rung of the day after `day`; the ladder may be a published table's days."""
     if rung is None:
         return Decision(rung=None, rule="warm", why="The domain is warm; no allowance holds it.")
     complaint, bounce, delay = _rates(day)
@@ -115,7 +116,7 @@ def next_rung(rung: int | None, day: DayReport) -> Decision:
         return Decision(rung=rung, rule="hold_unused", why=f"Held: {used}, less than 80 %.")
     if day.final < MIN_FINAL:
         return Decision(rung=rung, rule="hold_unknown", why=f"Held: only {day.final:,} outcomes are known.")
-    if rung + 1 == len(LADDER):
+    if rung + 1 >= len(ladder):
         return Decision(rung=None, rule="warm", why=f"Warm: the top rung of {day.allowance:,} was filled.")
     return Decision(
         rung=rung + 1, rule="step_up", why=f"Stepped up: {day.accepted:,} of {day.allowance:,}, welcome."

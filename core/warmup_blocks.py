@@ -16,6 +16,7 @@ Standards:
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -23,6 +24,7 @@ from typing import Final
 
 WATCHED: Final = timedelta(minutes=10)
 MOST_IN_WATCHED: Final = 5
+MANY_SHARE: Final = 0.01
 LONGEST: Final = timedelta(hours=24)
 
 
@@ -53,12 +55,28 @@ _TEXTS: Final = (
     (r"reject due to policy (restrictions|violations)", Block("united_internet_policy", _minutes(30))),
     (r"trop de connexions|service refus[eé]|csi\.cloudmark\.com", Block("orange_rate", _minutes(30))),
 )
+BLOCKS: Final = {block.key: block for _, block in _TEXTS}
 TEXTS: Final = tuple((re.compile(text, re.IGNORECASE), block) for text, block in _TEXTS)
 
 
 def block_in(diagnostic: str) -> Block | None:
     """Return the block that a receiver's reply names; None when it is about something else."""
     return next((block for pattern, block in TEXTS if pattern.search(diagnostic)), None)
+
+
+def telling(blocks: Mapping[str, int], accepted: int) -> str:
+    """Return the block that says something about a whole day; nothing where there were none, or a few among many.
+
+    Args:
+        blocks: How often each came, by its key.
+        accepted: Messages of the day.
+    """
+    many = {
+        key: times
+        for key, times in blocks.items()
+        if times > MOST_IN_WATCHED or times >= accepted * MANY_SHARE
+    }
+    return max(many, key=lambda key: (many[key], key), default="")
 
 
 def brake(block: Block, *, lately: int, brakes_before: int) -> timedelta:

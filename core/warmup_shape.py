@@ -1,39 +1,36 @@
-"""Warm-up's day: how a cap is spread over its hours, and who goes first.
+"""Warm-up's day: how a cap is spread over its hours.
 
-A domain that sends its day's messages within a minute looks like an outbreak, however small the day. And a receiver that does not
-know it watches what the first readers do: those who have clicked lately do not complain.
+A domain that sends its day's messages within a minute looks like an outbreak. So an hour takes a tenth of the day, or what
+must leave in each of the hours that are left; a thousand messages an hour are no outbreak, however small the day.
 
 Terms:
-    hour's part: a tenth of the cap, rounded up. A day's messages take ten hours at least.
-    act: a click, a reply, a purchase, or the confirmation of a subscription. An open is none: machines open.
-    tier: how long ago somebody's last act was, from 0 (within 30 days) to 5 (never, or more than a year).
+    hour's part: a tenth of the cap, rounded up, and at least `CALM`.
 
 Invariants:
-    No hour takes more than its part, no day more than its cap, and ten full hours take all of it.
-    A later act never gives a later tier.
+    No day takes more than its cap, and an hour no more than its part as long as ten hours are left.
+    Whoever fills every hour that is left fills the day.
 
 Standards:
-    Google "Email sender guidelines" ("send at a consistent rate", "start with engaged users"); SparkPost's and Braze's bands of
-    30, 60 and 90 days.
+    Google "Email sender guidelines" ("send at a consistent rate"); Twilio SendGrid's automated warm-up, which caps hours.
 """
 
-from datetime import date
 from typing import Final
 
 
 HOURS: Final = 10
-TIERS: Final = (30, 60, 90, 180, 365)  # days since the last act
+CALM: Final = 1_000
 
 
-def room_this_hour(cap: int, *, used_today: int, used_this_hour: int) -> int:
-    """Return how many messages may still leave in this hour of the tenant's clock."""
-    part = -(-cap // HOURS)
-    return max(min(part - used_this_hour, cap - used_today), 0)
+def room_this_hour(cap: int, *, used_today: int, used_this_hour: int, hours_left: int = HOURS) -> int:
+    """Return how many messages may still leave in this hour of the tenant's clock.
 
-
-def tier(acted_on: date | None, today: date) -> int:
-    """Return the tier of somebody whose last act was on a day; None is never. The key to sort an audience by."""
-    if acted_on is None:
-        return len(TIERS)
-    age = (today - acted_on).days
-    return sum(age > days for days in TIERS)
+    Args:
+        cap: Of the day.
+        used_today: Tokens that the day has taken, this hour's included.
+        used_this_hour: Tokens that this hour has taken.
+        hours_left: Hours until midnight, this one included.
+    """
+    left = max(cap - used_today, 0)
+    even = -(-(left + used_this_hour) // max(hours_left, 1))
+    part = max(-(-cap // HOURS), even if hours_left < HOURS else 0, CALM)
+    return max(min(part - used_this_hour, left), 0)

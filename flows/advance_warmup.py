@@ -13,7 +13,7 @@ from tasks.resources import resources
 
 @flow(name="advance-warmup", flow_run_name="advance warm-up", persist_result=False)
 def advance_warmup() -> State[None]:
-    """Move every domain that is warming up to the rung of today."""
+    """Decide today's caps of every domain that is warming up."""
     decided = [decision for tenant_id, _ in tenants.everyone(resources()) for decision in advance(tenant_id)]
     if decided:
         create_table_artifact(
@@ -27,5 +27,7 @@ def advance(tenant_id: int) -> list[dict[str, object]]:
     """Decide the tenant's domains; a day is decided once, so running it again changes nothing."""
     decided = warmup.advance(resources(), tenant_id=tenant_id)
     for decision in decided:
-        run_logger().info("Tenant %s, %s: %s", decision.tenant, decision.domain, decision.decision.why)
+        run_logger().info(
+            "Tenant %s, %s, %s: %s", decision.tenant, decision.domain, decision.provider, decision.why
+        )
     return [decision.as_json() for decision in decided]

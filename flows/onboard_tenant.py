@@ -4,6 +4,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from core import warmup_schedule
 from flows import forms
 from flows.refusals import told_in_words
 from flows.steps import ONCE
@@ -42,6 +43,12 @@ def onboard_tenant(
         "Known daily volume", "Messages a day that receivers know from this domain; 0 if new.", 0, minimum=0
     ),
     *,
+    schedule: str = forms.field(
+        "Warm-up",
+        "How the domain warms up. Adaptive decides each mailbox provider's cap from what it does with the mail.",
+        warmup_schedule.ADAPTIVE,
+        enum=list(warmup_schedule.names()),
+    ),
     warm: bool = forms.field("Warm already", "On: the domain needs no warm-up at all.", False),
 ) -> State[None]:
     """Make a tenant; one of that name is refused."""
@@ -58,14 +65,16 @@ def onboard_tenant(
         ses_tenant_name=ses_tenant or None,
         configuration_set=configuration_set or None,
     )
-    return Completed(message=make(tenant, known_daily_volume, warm=warm))
+    return Completed(
+        message=make(tenant, known_daily_volume, schedule=warmup_schedule.WARM if warm else schedule)
+    )
 
 
 @task(name="Make the tenant", **ONCE)
-def make(tenant: Tenant, daily_volume: int, *, warm: bool) -> str:
+def make(tenant: Tenant, daily_volume: int, *, schedule: str) -> str:
     """Store the tenant with its sending domain; return what was done in words."""
-    tenants.add(resources(), tenant, daily_volume=daily_volume, warm=warm)
-    begins = "without a warm-up" if warm else "at the start of its warm-up"
+    tenants.add(resources(), tenant, daily_volume=daily_volume, schedule=schedule)
+    begins = "without a warm-up" if schedule == warmup_schedule.WARM else "at the start of its warm-up"
     told = f"tenant {tenant.slug} was made, {begins}"
     run_logger().info(told)
     return told

@@ -118,18 +118,33 @@ def claim(
     ]
 
 
-def is_any_pending(session: Session, *, tenant_id: int, campaign_id: int, providers: Collection[str]) -> bool:
-    """Whether anybody of these mailbox providers waits, be it for a time that has not come."""
-    row = one(
+def pending_at(
+    session: Session, *, tenant_id: int, campaign_id: int, providers: Collection[str]
+) -> list[str]:
+    """Return those of these mailbox providers for whom somebody waits, be it for a time that has not come."""
+    found = rows(
         session,
-        """SELECT FROM unnest(CAST(:providers AS text[])) AS asked (provider), LATERAL (
+        """SELECT asked.provider FROM unnest(CAST(:providers AS text[])) AS asked (provider), LATERAL (
                SELECT FROM delivery WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id
-                 AND provider = asked.provider AND state = 'pending' LIMIT 1) AS found LIMIT 1""",
+                 AND provider = asked.provider AND state = 'pending' LIMIT 1) AS found""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
         providers=list(providers),
     )
-    return row is not None
+    return [row["provider"] for row in found]
+
+
+def waiting(session: Session, *, tenant_id: int, campaign_id: int) -> dict[str, int]:
+    """Count who waits for their message, by mailbox provider."""
+    found = rows(
+        session,
+        """SELECT provider, count(*) AS people FROM delivery
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state IN ('pending', 'claimed')
+           GROUP BY provider""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+    return {row["provider"]: row["people"] for row in found}
 
 
 def may_send(session: Session, *, tenant_id: int, campaign_id: int) -> bool:

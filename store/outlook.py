@@ -7,7 +7,7 @@ from core import pacing
 from core.errors import ConfigurationError
 from core.forecast import Forecast
 from models import Campaign
-from store import accounts, allowances, sending_domains
+from store import accounts, allowances, deliveries, mailbox_domains, sending_domains
 
 
 def of_campaign(
@@ -22,10 +22,20 @@ def of_campaign(
     unlimited = account.max_24_hour_send < 0
     return forecasting.forecast(
         waiting=waiting,
-        left_today=allowances.left_or_allowed(session, **domain),
+        left_today=allowances.left_today(
+            session, **domain, planned=by_provider(session, campaign, tenant_id=tenant_id)
+        ),
         rung=sending_domains.rung_of(session, **domain),
         quota_left=pacing.quota_left(account),
         quota_per_day=None if unlimited else int(account.max_24_hour_send * pacing.QUOTA_SHARE),
         rate=pacing.rate(account, now),
         now=sending_domains.local_now(session, tenant_id=tenant_id),
     )
+
+
+def by_provider(session: Session, campaign: Campaign, *, tenant_id: int) -> dict[str, int]:
+    """Count who waits by mailbox provider; before the plan, whom the audience has."""
+    assert campaign.id is not None
+    if campaign.planned_at:
+        return deliveries.waiting(session, tenant_id=tenant_id, campaign_id=campaign.id)
+    return mailbox_domains.of_audience(session, tenant_id=tenant_id, audience_id=campaign.audience_id)

@@ -1,16 +1,15 @@
 """Sending domains: their rung, and the allowances of their days."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import Session
 
-from core import warmup
 from core.allowances import ALL
 from core.errors import NotFoundError
-from core.warmup import DayReport, Decision
+from core.warmup import DayReport
 from store.session import Row, count, one, rows, run
 
 
@@ -19,16 +18,27 @@ OPERATOR = "operator"  # the rule of a day that a person has set
 UNLIMITED = 2**62  # the allowance of the day on which a domain became warm
 
 
-def add(session: Session, *, tenant_id: int, domain: str, rung: int | None, started_on: date | None) -> int:
-    """Store a sending domain and return its id; one that exists keeps its rung."""
+def add(
+    session: Session,
+    *,
+    tenant_id: int,
+    domain: str,
+    schedule: str | None,
+    rung: int | None = None,
+    known_daily_volume: int = 0,
+    started_on: date | None = None,
+) -> int:
+    """Store a sending domain and return its id; one that exists keeps its schedule and rung."""
     row = one(
         session,
-        """INSERT INTO sending_domain (tenant_id, domain, rung, warmup_started_on)
-           VALUES (:tenant_id, :domain, :rung, :started_on)
+        """INSERT INTO sending_domain (tenant_id, domain, schedule, rung, known_daily_volume, warmup_started_on)
+           VALUES (:tenant_id, :domain, :schedule, :rung, :known_daily_volume, :started_on)
            ON CONFLICT (tenant_id, domain) DO UPDATE SET domain = excluded.domain RETURNING id""",
         tenant_id=tenant_id,
         domain=domain,
+        schedule=schedule,
         rung=rung,
+        known_daily_volume=known_daily_volume,
         started_on=started_on,
     )
     assert row is not None
@@ -36,24 +46,24 @@ def add(session: Session, *, tenant_id: int, domain: str, rung: int | None, star
 
 
 def of_tenant(session: Session, *, tenant_id: int) -> Sequence[Row]:
-    """Return the tenant's sending domains: id, domain, rung, warmup_started_on."""
+    """Return the tenant's sending domains: id, domain, schedule, rung, warmup_started_on."""
     return rows(
         session,
-        """SELECT id, domain, rung, warmup_started_on FROM sending_domain
+        """SELECT id, domain, schedule, rung, warmup_started_on FROM sending_domain
            WHERE tenant_id = :tenant_id ORDER BY domain""",
         tenant_id=tenant_id,
     )
 
 
 def by_name(session: Session, *, tenant_id: int, domain: str) -> Row:
-    """Return a sending domain: id, domain, rung.
+    """Return a sending domain: id, domain, schedule, rung.
 
     Raises:
         NotFoundError: The tenant has no such sending domain.
     """
     row = one(
         session,
-        "SELECT id, domain, rung FROM sending_domain WHERE tenant_id = :tenant_id AND domain = :domain",
+        "SELECT id, domain, schedule, rung FROM sending_domain WHERE tenant_id = :tenant_id AND domain = :domain",
         tenant_id=tenant_id,
         domain=domain,
     )
@@ -76,16 +86,23 @@ def local_now(session: Session, *, tenant_id: int) -> datetime:
     return now
 
 
-def rung_of(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
-    """Return the domain's rung; None when it is warm."""
+def standing_of(session: Session, *, tenant_id: int, sending_domain_id: int) -> Row:
+    """Return how a sending domain warms up: schedule, rung, known_daily_volume. A warm one has neither schedule nor rung."""
     row = one(
         session,
-        "SELECT rung FROM sending_domain WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
+        """SELECT schedule, rung, known_daily_volume FROM sending_domain
+           WHERE tenant_id = :tenant_id AND id = :sending_domain_id""",
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
     )
     assert row is not None
-    rung: int | None = row["rung"]
+    return row
+
+
+def rung_of(session: Session, *, tenant_id: int, sending_domain_id: int) -> int | None:
+    """Return the rung of a domain whose schedule has rungs, else None."""
+    standing = standing_of(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id)
+    rung: int | None = standing["rung"]
     return rung
 
 
@@ -118,20 +135,21 @@ def day_report(session: Session, *, tenant_id: int, sending_domain_id: int, day:
     return None if row is None or row["allowance"] is None else DayReport(**row)
 
 
-def climb(
+def decide_day(
     session: Session,
     *,
     tenant_id: int,
     sending_domain_id: int,
     day: date,
-    decision: Decision,
-    evidence: dict[str, Any],
-) -> None:
-    """Put the domain on the decided rung and give `day` its allowance, with the rule and the evidence beside it.
+    allowance: int | None,
+    rule: str,
+    evidence: Mapping[str, Any],
+    provider: str = ALL,
+) -> bool:
+    """Give a day its cap, None for no limit, with the rule and the evidence beside it; return whether it was undecided.
 
-    A day that began on yesterday's rung is raised or lowered, never below what it has used. A day is decided once.
+    A day that began on yesterday's cap is raised or lowered, never below what it has used. A day is decided once.
     """
-    allowance = warmup.allowance(decision.rung)
     decided = count(
         session,
         """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule, evidence)
@@ -143,20 +161,53 @@ def climb(
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         day=day,
-        provider=ALL,
+        provider=provider,
         allowance=UNLIMITED if allowance is None else allowance,
-        rule=decision.rule,
-        evidence=json.dumps(evidence, default=str),
+        rule=rule,
+        evidence=json.dumps(dict(evidence), default=str),
         undecided=UNDECIDED,
     )
-    if decided:
-        run(
-            session,
-            "UPDATE sending_domain SET rung = :rung WHERE tenant_id = :tenant_id AND id = :sending_domain_id",
-            tenant_id=tenant_id,
-            sending_domain_id=sending_domain_id,
-            rung=decision.rung,
-        )
+    return bool(decided)
+
+
+def set_rung(session: Session, *, tenant_id: int, sending_domain_id: int, rung: int | None) -> None:
+    """Put a domain on a rung of its schedule; without one it is warm."""
+    run(
+        session,
+        """UPDATE sending_domain SET rung = :rung, schedule = CASE WHEN CAST(:rung AS int) IS NOT NULL THEN schedule END
+           WHERE tenant_id = :tenant_id AND id = :sending_domain_id""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        rung=rung,
+    )
+
+
+def set_schedule(
+    session: Session, *, tenant_id: int, sending_domain_id: int, schedule: str | None, rung: int | None
+) -> None:
+    """Let a domain warm up in another way from its next undecided day on; None is warm."""
+    run(
+        session,
+        """UPDATE sending_domain SET schedule = :schedule, rung = :rung,
+               warmup_started_on = CASE WHEN CAST(:schedule AS text) IS NOT NULL THEN coalesce(warmup_started_on, current_date) END
+           WHERE tenant_id = :tenant_id AND id = :sending_domain_id""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        schedule=schedule,
+        rung=rung,
+    )
+
+
+def drop_caps(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> None:
+    """Take a day's caps away; its messages are counted by the ledger as ever."""
+    run(
+        session,
+        """DELETE FROM warmup_allowance
+           WHERE tenant_id = :tenant_id AND sending_domain_id = :sending_domain_id AND on_day = :day""",
+        tenant_id=tenant_id,
+        sending_domain_id=sending_domain_id,
+        day=day,
+    )
 
 
 def set_day(
@@ -167,6 +218,7 @@ def set_day(
     day: date,
     allowance: int,
     evidence: dict[str, Any],
+    provider: str = ALL,
 ) -> int:
     """Give a day the allowance that a person wants, never below what is used; return what it is now.
 
@@ -183,7 +235,7 @@ def set_day(
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         day=day,
-        provider=ALL,
+        provider=provider,
         allowance=allowance,
         rule=OPERATOR,
         evidence=json.dumps(evidence, default=str),
@@ -192,7 +244,9 @@ def set_day(
     return int(row["allowance"])
 
 
-def rule_of(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> str | None:
+def rule_of(
+    session: Session, *, tenant_id: int, sending_domain_id: int, day: date, provider: str = ALL
+) -> str | None:
     """Return the rule that gave a day its allowance; None when it has none."""
     row = one(
         session,
@@ -201,14 +255,18 @@ def rule_of(session: Session, *, tenant_id: int, sending_domain_id: int, day: da
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         day=day,
-        provider=ALL,
+        provider=provider,
     )
     return None if row is None else str(row["rule"])
 
 
-def is_decided(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> bool:
+def is_decided(
+    session: Session, *, tenant_id: int, sending_domain_id: int, day: date, provider: str = ALL
+) -> bool:
     """Whether the day's allowance was decided already."""
-    rule = rule_of(session, tenant_id=tenant_id, sending_domain_id=sending_domain_id, day=day)
+    rule = rule_of(
+        session, tenant_id=tenant_id, sending_domain_id=sending_domain_id, day=day, provider=provider
+    )
     return rule not in {None, UNDECIDED}
 
 

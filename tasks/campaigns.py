@@ -247,6 +247,8 @@ def in_words(status: Status, tally: Tally, outlook: Forecast | None) -> str:
     """Return the sentence with which a run ends."""
     if status.state == CampaignState.DONE or outlook is None:
         return f"{status.state}: {status.sent:,} sent, {status.skipped:,} skipped, {status.failed:,} failed"
+    if tally.ending is Ending.ALLOWANCE and tally.wait:
+        return f"{tally.reason}: {status.sent:,} sent, {status.pending:,} wait, goes on in {tally.wait.total_seconds() / 60:.0f} min"
     if tally.ending in {Ending.STOPPED, Ending.BLOCKED}:
         return f"{status.state}, {tally.reason}: {status.sent:,} sent, {status.pending:,} wait"
     if status.pending == 0:
@@ -260,7 +262,9 @@ def conclude(resources: Resources, campaign_id: int, tally: Tally) -> tuple[Stat
         tenant_id = campaigns.tenant_of(session, campaign_id)
         key = {"tenant_id": tenant_id, "campaign_id": campaign_id}
         campaigns.finish(session, **key)
-        if tally.ending is Ending.ALLOWANCE:
+        if tally.ending is Ending.ALLOWANCE and tally.wait:
+            campaigns.wait_for(session, **key, pause=tally.wait)
+        elif tally.ending is Ending.ALLOWANCE:
             campaigns.wait_until_tomorrow(session, **key)
         elif tally.ending in {Ending.QUOTA, Ending.BLOCKED}:
             campaigns.wait_for(session, **key, pause=tally.wait)

@@ -15,6 +15,7 @@ from core import pacing
 from core.allowances import ALL
 from core.runs import Ending
 from store import accounts, allowances, deliveries, planning
+from store.allowances import Day
 from store.deliveries import Claimed, Position
 from store.session import Session
 from tasks.messages import Job
@@ -22,6 +23,7 @@ from tasks.resources import Resources
 from tasks.stopping import Stop, check_may_send
 
 
+HOUR_IS_FULL: Final = "this hour's part of the caps is used, or the mailbox provider rests"
 RETRY_PATIENCE: Final = timedelta(seconds=15)
 _REST_SECONDS: Final = 3.0  # throttled messages are due again after a few
 
@@ -35,7 +37,7 @@ class Claimer:
         self._job = job
         self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
-        self._planned: dict[str, int] = {}
+        self.planned: dict[str, int] = {}  # messages by mailbox provider
         self._ends: dict[str, Position] = {}  # where the last claim of a provider ended
         self._rests: dict[str, float] = {}  # until when a provider that had nobody is not asked
 
@@ -58,19 +60,17 @@ class Claimer:
 
     def _claim(self, session: Session, token: str, seconds: float) -> tuple[list[Claimed], timedelta]:
         check_may_send(session, self._job)
-        self._planned = self._planned or planning.planned(session, **self._key)
-        left = self._left_today(session)
-        if left.get(ALL, 1) <= 0:
-            raise Stop(Ending.ALLOWANCE)
+        self.planned = self.planned or planning.planned(session, **self._key)
+        day, left = self._left_today(session)
         limit = min(self._settings.claim_size, self._fitting(session, seconds))
         claimed = self._walk(session, token, limit, left)
-        return claimed, timedelta(0) if claimed else self._soon(session, left)
+        return claimed, timedelta(0) if claimed else self._soon(session, day, left)
 
-    def _left_today(self, session: Session) -> dict[str, int]:
-        """Open the day if nobody has, and return what is left of its caps; nothing, when none hold the domain."""
-        allowances.open_day(session, **self._domain)
-        day, _ = allowances.today(session, **self._domain)
-        return allowances.left(session, **self._domain, day=day)
+    def _left_today(self, session: Session) -> tuple[Day, dict[str, int]]:
+        """Open the day if nobody has, and return it with what its caps admit now; nothing, when none hold the domain."""
+        day = allowances.today(session, **self._domain)
+        allowances.open_day(session, **self._domain, day=day, planned=self.planned)
+        return day, allowances.left(session, **self._domain, day=day)
 
     def _fitting(self, session: Session, seconds: float) -> int:
         """Return how many messages the account's rate lets through in this time, a window at least."""
@@ -92,7 +92,7 @@ class Claimer:
 
     def _awake(self) -> dict[str, int]:
         now = time.monotonic()
-        return {each: weight for each, weight in self._planned.items() if self._rests.get(each, 0) <= now}
+        return {each: weight for each, weight in self.planned.items() if self._rests.get(each, 0) <= now}
 
     def _note(self, shares: Mapping[str, int], claimed: Sequence[Claimed]) -> None:
         """Remember where each provider's walk ended; at its end it begins anew, and one that had nobody rests."""
@@ -106,13 +106,16 @@ class Claimer:
             elif self._ends.pop(provider, None) is None:
                 self._rests[provider] = time.monotonic() + _REST_SECONDS
 
-    def _soon(self, session: Session, left: Mapping[str, int]) -> timedelta:
+    def _soon(self, session: Session, day: Day, left: Mapping[str, int]) -> timedelta:
         """Return how long until somebody is due whose provider is open; end the stretch if that is nobody soon."""
         self._rests.clear()
-        capped = [provider for provider in self._planned if left.get(provider, 1) <= 0]
-        open_ones = [provider for provider in self._planned if provider not in capped]
+        closed = [each for each in self.planned if min(left.get(ALL, 1), left.get(each, 1)) <= 0]
+        open_ones = [each for each in self.planned if each not in closed]
         soon = deliveries.due_in(session, **self._key, providers=open_ones)
         if soon is not None and soon <= RETRY_PATIENCE:
             return soon
-        waits_for_tomorrow = capped and deliveries.is_any_pending(session, **self._key, providers=capped)
-        raise Stop(Ending.ALLOWANCE if waits_for_tomorrow else Ending.NOTHING_DUE)
+        waiting = deliveries.pending_at(session, **self._key, providers=closed)
+        if not waiting:
+            raise Stop(Ending.NOTHING_DUE)
+        wait = allowances.reopens_in(session, **self._domain, day=day, providers=waiting)
+        raise Stop(Ending.ALLOWANCE, wait=wait or timedelta(0), reason="" if wait is None else HOUR_IS_FULL)

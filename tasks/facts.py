@@ -17,7 +17,7 @@ from store.correlation import TenantIdentity, Unknown
 from store.facts import Located
 from store.inbox import Transaction, Waiting
 from store.session import TRANSIENT, Database
-from tasks import quarantine
+from tasks import brakes, quarantine
 from tasks.log import run_logger
 
 
@@ -119,6 +119,7 @@ def _apply_to(
     held = facts.apply(session, tenant_id=tenant_id, located=located)
     busy = [n for n, delivery in deliveries.items() if delivery in held]
     ready = [n for n, delivery in deliveries.items() if delivery not in held]
+    brakes.apply(session, tenant_id, (told[n] for n in ready))
     inbox.mark_applied(session, ready, tenant_id=tenant_id)
     inbox.put_back(session, busy)
     return Applied(applied=len(ready), busy=len(busy))

@@ -29,7 +29,9 @@ from core.deliveries import Move
 from core.errors import InputError, PosthouseError, SendingError, TemplateError
 from core.message import Message, tags_for
 from core.runs import Ending, Tally
+from core.warmup_schedule import ADAPTIVE
 from store import accounts, allowances, deliveries
+from store.allowances import Day
 from store.deliveries import Attempt, Claimed, Outcome
 from store.session import Session
 from tasks.auditing import Auditor
@@ -208,6 +210,8 @@ class Sender:
         for _ in window:
             waiting.popleft()
         tally.skipped += skipped
+        if not begun:
+            waiting.clear()  # nobody was admitted: the next claim finds out who may be
         messages = {item.delivery_id: item.message for item in window}
         calls = [(attempt, messages[attempt.delivery_id]) for attempt in begun]
         deadline = started + CALL_DEADLINE_SHARE * self._settings.call_lease_seconds
@@ -237,8 +241,8 @@ class Sender:
             delivery_ids=[item.delivery_id for item in window],
         )
         welcome = [item for item in window if item.delivery_id not in skipped]
-        day, is_limited = allowances.today(session, **self._domain)
-        admitted = self._admitted(session, day, welcome) if is_limited else welcome
+        day = allowances.today(session, **self._domain)
+        admitted = self._admitted(session, day, welcome) if day.is_limited or day.rests else welcome
         begun = deliveries.begin(
             session,
             tenant_id=job.tenant_id,
@@ -246,19 +250,22 @@ class Sender:
             attempts=[Attempt(item.delivery_id, _attempt_id(item.delivery_id)) for item in admitted],
             lease=timedelta(seconds=self._settings.call_lease_seconds),
         )
-        if is_limited:
+        if day.is_limited:
             ids = {attempt.delivery_id for attempt in begun}
             tokens = rule.used(item.provider for item in admitted if item.delivery_id in ids)
-            allowances.use(session, **self._domain, day=day, tokens=tokens)
-        return day, begun, len(skipped)
+            allowances.use(session, **self._domain, day=day.on, tokens=tokens)
+        return day.on, begun, len(skipped)
 
-    def _admitted(self, session: Session, day: date, welcome: Sequence[_Rendered]) -> list[_Rendered]:
-        """Return whom today's caps admit, the caps locked until the intents are committed; the first of a day opens it."""
+    def _admitted(self, session: Session, day: Day, welcome: Sequence[_Rendered]) -> list[_Rendered]:
+        """Return whom the caps admit now, the caps locked until the intents are committed; the first of a day opens it.
+
+        Whoever is not admitted goes back to those who wait, and the next claim finds out whether anybody else may leave.
+        """
         left = allowances.locked(session, **self._domain, day=day)
-        if not left and allowances.open_day(session, **self._domain):
+        needed = {item.provider for item in welcome} if day.schedule == ADAPTIVE else {rule.ALL}
+        if day.schedule and not needed <= left.keys():
+            allowances.open_day(session, **self._domain, day=day, planned=self._claimer.planned)
             left = allowances.locked(session, **self._domain, day=day)
-        if welcome and left.get(rule.ALL, 1) <= 0:
-            raise Stop(Ending.ALLOWANCE)
         fits = rule.admitted(left, [item.provider for item in welcome])
         return [item for item, leaves in zip(welcome, fits, strict=True) if leaves]
 

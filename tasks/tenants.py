@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core import addresses, headers, locales, warmup
+from core import addresses, headers, locales, warmup, warmup_schedule
 from core.errors import ConflictError, InputError
 from core.tenants import DeliveryApi, TenantState
 from models import Tenant
@@ -10,18 +10,25 @@ from store import accounts, sending_domains, tenants
 from tasks.resources import Resources
 
 
-def add(resources: Resources, tenant: Tenant, *, daily_volume: int | None = None, warm: bool = False) -> int:
+def add(
+    resources: Resources,
+    tenant: Tenant,
+    *,
+    daily_volume: int | None = None,
+    schedule: str = warmup_schedule.ADAPTIVE,
+) -> int:
     """Store a tenant and its sending domain; return the tenant's id.
 
     Args:
         resources: Of this process.
         tenant: The new tenant; its addresses are normalised here.
         daily_volume: Messages a day that receivers already know from this domain; the warm-up starts at a quarter.
-        warm: Whether the domain needs no warm-up at all.
+        schedule: How the domain warms up, by a name of `core.warmup_schedule`; `warm` needs none.
 
     Raises:
         InvalidAddressError: The From or Reply-To address is not one.
-        InputError: A name cannot stand in a header, there is no postal address, or the locale names no language.
+        InputError: A name cannot stand in a header, there is no postal address, the locale names no language, or there is
+            no such schedule.
         ConflictError: The slug is taken.
     """
     sender = addresses.parse(tenant.from_address)
@@ -34,15 +41,18 @@ def add(resources: Resources, tenant: Tenant, *, daily_volume: int | None = None
             hint="CAN-SPAM 15 U.S.C. 7704(a)(5) wants one in every commercial message: --postal-address.",
         )
     tenant.locale = _locale(tenant.locale)
-    rung = None if warm else warmup.rung_for(daily_volume or 0)
+    chosen = None if schedule == warmup_schedule.WARM else schedule
+    steps = warmup_schedule.steps(chosen) if chosen not in {None, warmup_schedule.ADAPTIVE} else None
     with resources.database.begin() as session:
         tenant_id = tenants.add(session, tenant)
         sending_domains.add(
             session,
             tenant_id=tenant_id,
             domain=sender.domain,
-            rung=rung,
-            started_on=None if warm else datetime.now(UTC).date(),
+            schedule=chosen,
+            rung=None if steps is None else warmup.rung_for(daily_volume or 0, steps),
+            known_daily_volume=daily_volume or 0,
+            started_on=None if chosen is None else datetime.now(UTC).date(),
         )
         tenants.audit(
             session, tenant_id=tenant_id, actor="operator", action="tenant.added", subject=tenant.slug

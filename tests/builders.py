@@ -16,6 +16,7 @@ from core import addresses, locales
 from core.campaigns import CampaignState
 from core.rendering import TemplateSources
 from core.suppression import Reason, Scope
+from core.warmup_schedule import LADDER
 from models import Audience, AudienceMember, Campaign, Contact, Tenant
 from store import accounts, campaigns, planning, sending_domains, suppressions
 from store.session import Database, one, rows, run
@@ -84,18 +85,24 @@ def a_scene(
     *,
     contacts: int = 0,
     rung: int | None = None,
+    schedule: str | None = None,
     state: CampaignState = CampaignState.SENDING,
     sources: TemplateSources = NEWSLETTER,
     **tenant_columns: Any,
 ) -> Scene:
-    """A tenant whose campaign is being sent but not planned; the domain is warm unless it has a rung."""
+    """A tenant whose campaign is being sent but not planned; the domain is warm unless it has a rung of our ladder or a schedule."""
     tenant = a_tenant(session, **tenant_columns)
     assert tenant.id is not None
     audience = Audience(tenant_id=tenant.id, name="readers")
     session.add(audience)
     session.flush()
     domain_id = sending_domains.add(
-        session, tenant_id=tenant.id, domain="acme.example", rung=rung, started_on=date(2026, 11, 1)
+        session,
+        tenant_id=tenant.id,
+        domain="acme.example",
+        schedule=schedule if rung is None else LADDER,
+        rung=rung,
+        started_on=date(2026, 11, 1),
     )
     scene = Scene(tenant.slug, tenant.id, audience.id, domain_id, 0)
     scene = a_campaign(session, scene, state=state, sources=sources)

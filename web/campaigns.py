@@ -194,7 +194,9 @@ def _today(doors: Doors, session: Session, campaign: Campaign, stand: Status) ->
             session, campaign, tenant_id=campaign.tenant_id, region=doors.region, waiting=waiting
         )
     return {
-        "left": allowances.left_or_allowed(session, **domain),
+        "left": allowances.left_today(
+            session, **domain, planned=outlook.by_provider(session, campaign, tenant_id=campaign.tenant_id)
+        ),
         "rung": sending_domains.rung_of(session, **domain),
         "forecast": expected,
     }

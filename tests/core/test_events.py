@@ -20,6 +20,7 @@ COMPLAINT = "0100018f40000000-11111111-2222-3333-4444-555555555555-000000"
 MAILED = datetime(2026, 10, 1, 8, 0, 0, 120000, tzinfo=UTC)
 BOUNCED = datetime(2026, 10, 1, 8, 0, 3, tzinfo=UTC)
 COMPLAINED = datetime(2026, 10, 2, 10, 11, 12, tzinfo=UTC)
+LATER = "smtp; 421 4.4.1 try again later"
 DELAYED = datetime(2026, 10, 1, 8, 10, tzinfo=UTC)
 OPENED = datetime(2026, 10, 1, 9, 15, 0, 500000, tzinfo=UTC)
 CLICKED = datetime(2026, 10, 1, 9, 16, 0, 500000, tzinfo=UTC)
@@ -76,16 +77,16 @@ READ = [
     ("complaint_other", Kind.COMPLAINT, COMPLAINED, complaint("other")),
     ("complaint_virus", Kind.COMPLAINT, COMPLAINED, complaint("virus")),
     ("delivery", Kind.DELIVERY, datetime(2026, 10, 1, 8, 0, 1, 345000, tzinfo=UTC), None),
-    ("delivery_delay_byoiphostnamelookupunavailable", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="BYOIPHostNameLookupUnavailable")),
-    ("delivery_delay_general", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="General")),
-    ("delivery_delay_internalfailure", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="InternalFailure")),
-    ("delivery_delay_ipfailure", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="IPFailure")),
-    ("delivery_delay_mailboxfull", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="MailboxFull")),
-    ("delivery_delay_recipientservererror", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="RecipientServerError")),
-    ("delivery_delay_sendingdeferral", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="SendingDeferral")),
-    ("delivery_delay_spamdetected", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="SpamDetected")),
-    ("delivery_delay_transientcommunicationfailure", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="TransientCommunicationFailure")),
-    ("delivery_delay_undetermined", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="Undetermined")),
+    ("delivery_delay_byoiphostnamelookupunavailable", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="BYOIPHostNameLookupUnavailable", diagnostic=LATER)),
+    ("delivery_delay_general", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="General", diagnostic=LATER)),
+    ("delivery_delay_internalfailure", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="InternalFailure", diagnostic=LATER)),
+    ("delivery_delay_ipfailure", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="IPFailure", diagnostic=LATER)),
+    ("delivery_delay_mailboxfull", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="MailboxFull", diagnostic=LATER)),
+    ("delivery_delay_recipientservererror", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="RecipientServerError", diagnostic=LATER)),
+    ("delivery_delay_sendingdeferral", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="SendingDeferral", diagnostic=LATER)),
+    ("delivery_delay_spamdetected", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="SpamDetected", diagnostic=LATER)),
+    ("delivery_delay_transientcommunicationfailure", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="TransientCommunicationFailure", diagnostic=LATER)),
+    ("delivery_delay_undetermined", Kind.DELIVERY_DELAY, DELAYED, Trouble(reason="Undetermined", diagnostic=LATER)),
     ("envelope_eventbridge_bounce", Kind.BOUNCE, BOUNCED, HARD),
     ("envelope_sns_notification_http_or_sqs_nonraw", Kind.BOUNCE, BOUNCED, HARD),
     ("envelope_sqs_message_nonraw", Kind.BOUNCE, BOUNCED, HARD),

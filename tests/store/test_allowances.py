@@ -1,5 +1,6 @@
 """Allowances: the caps of a day, of all providers together and of each, taken and given back to the message."""
 
+from dataclasses import replace
 from datetime import date
 from threading import Thread
 from typing import Any
@@ -11,6 +12,7 @@ from sqlmodel import Session
 from core.allowances import ALL
 from core.providers import OTHER
 from store import allowances, sending_domains
+from store.allowances import Day
 from store.session import Database, run
 from tests.builders import Scene, a_scene, allowance
 
@@ -41,9 +43,14 @@ def open_day(session: Session, scene: Scene, day: date, messages: int, provider:
     )
 
 
+def a_day(session: Session, scene: Scene, on: date) -> Day:
+    """That day, at an hour at which the whole of its caps may leave."""
+    return replace(allowances.today(session, **scene.domain), on=on, hour=23)
+
+
 def take(session: Session, scene: Scene, wanted: int, day: date = TODAY, provider: str = OTHER) -> int | None:
     """As the intents take tokens; None when no cap holds the domain."""
-    left = allowances.locked(session, **scene.domain, day=day)
+    left = allowances.locked(session, **scene.domain, day=a_day(session, scene, day))
     if not left:
         return None
     taken = min(wanted, *(left[key] for key in (ALL, provider) if key in left))
@@ -63,26 +70,31 @@ def days(session: Session, scene: Scene) -> list[tuple[object, ...]]:
 
 
 def left(session: Session, scene: Scene, day: date | None = None) -> dict[str, int]:
-    return allowances.left(session, **scene.domain, day=day or today(session, scene))
+    return allowances.left(session, **scene.domain, day=a_day(session, scene, day or today(session, scene)))
+
+
+def open_today(session: Session, scene: Scene, **planned: int) -> None:
+    day = allowances.today(session, **scene.domain)
+    allowances.open_day(session, **scene.domain, day=day, planned=planned or {OTHER: 1})
 
 
 # A day's allowance
 
 
 def test_a_day_is_opened_once_with_what_the_rung_allows(session: Session, scene: Scene) -> None:
-    allowances.open_day(session, **scene.domain)
+    open_today(session, scene)
     take(session, scene, 30, today(session, scene))
-    allowances.open_day(session, **scene.domain)
+    open_today(session, scene)
     assert days(session, scene) == [(today(session, scene), 200, 30, "rung")]
     assert left(session, scene) == {ALL: 170}
 
 
 def test_a_warm_domain_has_no_allowance(session: Session) -> None:
     scene = a_scene(session, rung=None)
-    allowances.open_day(session, **scene.domain)
+    open_today(session, scene)
     assert days(session, scene) == []
     assert left(session, scene) == {}
-    assert allowances.left_or_allowed(session, **scene.domain) is None
+    assert allowances.left_today(session, **scene.domain, planned={OTHER: 9}) is None
     assert take(session, scene, 1_000) is None
 
 
@@ -102,13 +114,18 @@ def test_only_a_warm_domain_needs_no_allowance_today(
     day = today(session, scene)
     if opened:
         open_day(session, scene, day, 100)
-    assert allowances.today(session, **scene.domain) == (day, limited)
+    found = allowances.today(session, **scene.domain)
+    assert (found.on, found.is_limited) == (day, limited)
 
 
 def test_a_day_that_nobody_opened_is_forecast_from_the_rung(session: Session, scene: Scene) -> None:
-    assert allowances.left_or_allowed(session, **scene.domain) == 200
+    def fits(**planned: int) -> int | None:
+        return allowances.left_today(session, **scene.domain, planned=planned)
+
+    assert (fits(gmail=150, yahoo=100), fits(gmail=150)) == (200, 150)
+    assert days(session, scene) == []
     open_day(session, scene, today(session, scene), 50)
-    assert allowances.left_or_allowed(session, **scene.domain) == 50
+    assert fits(gmail=150) == 50
 
 
 def test_no_more_is_taken_than_the_day_allows(session: Session, scene: Scene) -> None:

@@ -651,10 +651,10 @@ def test_whether_anybody_of_a_provider_waits_is_known(session: Session, scene: S
     run(session, "UPDATE delivery SET not_before = now() + interval '1 day' WHERE provider = 'yahoo'")
     run(session, "UPDATE delivery SET state = 'sent' WHERE provider = 'gmail'")
 
-    def waits(*providers: str) -> bool:
-        return deliveries.is_any_pending(session, **scene.campaign, providers=providers)
+    def waits(*providers: str) -> list[str]:
+        return deliveries.pending_at(session, **scene.campaign, providers=providers)
 
-    assert [waits("gmail"), waits("gmail", "yahoo"), waits("apple"), waits()] == [False, True, False, False]
+    assert [waits("gmail"), waits("gmail", "yahoo"), waits("apple"), waits()] == [[], ["yahoo"], [], []]
 
 
 def test_the_next_delivery_that_waits_for_its_time_is_known(session: Session, scene: Scene) -> None:

@@ -7,7 +7,7 @@ all states of the protocol is `tests/core/test_delivery_protocol.py`; this is fo
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import ModuleType
 from typing import Any, ClassVar
@@ -200,7 +200,11 @@ class Ledger(RuleBasedStateMachine):
         )
         wanted = [Attempt(*each) for each in attempts.items() if each[0] not in skipped]
         day = {**self.scene.domain, "day": DAY}
-        left = allowances.locked(session, **day)
+        left = allowances.locked(
+            session,
+            **self.scene.domain,
+            day=replace(allowances.today(session, **self.scene.domain), on=DAY, hour=23),
+        )
         if wanted and not left[ALL]:
             nested.rollback()
             return None

@@ -1,15 +1,18 @@
 """Sending domains: the allowance of a day, taken and given back to the message, and the rung that it comes from."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from sqlmodel import Session
 
+from core import warmup
 from core.allowances import ALL
 from core.errors import NotFoundError
 from core.providers import OTHER
-from core.warmup import DayReport, Decision
+from core.warmup import DayReport
 from store import allowances, sending_domains
+from store.allowances import Day
 from store.session import rows, run
 from tests.builders import Scene, a_campaign, a_scene, ledger, plan
 
@@ -40,9 +43,14 @@ def open_day(session: Session, scene: Scene, day: date, messages: int, rule: str
     )
 
 
+def a_day(session: Session, scene: Scene, on: date) -> Day:
+    """That day, at an hour at which the whole of its caps may leave."""
+    return replace(allowances.today(session, **scene.domain), on=on, hour=23)
+
+
 def take(session: Session, scene: Scene, wanted: int, day: date = TODAY, provider: str = OTHER) -> int | None:
     """As the intents take tokens; None when no cap holds the domain."""
-    left = allowances.locked(session, **scene.domain, day=day)
+    left = allowances.locked(session, **scene.domain, day=a_day(session, scene, day))
     if not left:
         return None
     taken = min(wanted, *(left[key] for key in (ALL, provider) if key in left))
@@ -55,8 +63,16 @@ def give_back(session: Session, scene: Scene, tokens: int, day: date = TODAY, pr
 
 
 def climb(session: Session, scene: Scene, rung: int | None, rule: str = "step_up", day: date = TODAY) -> None:
-    decision = Decision(rung=rung, rule=rule, why="because")
-    sending_domains.climb(session, **scene.domain, day=day, decision=decision, evidence={"day": YESTERDAY})
+    """As a night decides a domain with rungs."""
+    if sending_domains.decide_day(
+        session,
+        **scene.domain,
+        day=day,
+        allowance=warmup.allowance(rung),
+        rule=rule,
+        evidence={"day": YESTERDAY},
+    ):
+        sending_domains.set_rung(session, **scene.domain, rung=rung)
 
 
 def days(session: Session, scene: Scene) -> list[tuple[object, ...]]:
@@ -71,7 +87,7 @@ def days(session: Session, scene: Scene) -> list[tuple[object, ...]]:
 
 def test_a_domain_that_exists_keeps_its_rung(session: Session, scene: Scene) -> None:
     again = sending_domains.add(
-        session, tenant_id=scene.tenant_id, domain="acme.example", rung=9, started_on=None
+        session, tenant_id=scene.tenant_id, domain="acme.example", schedule="ladder", rung=9
     )
     assert again == scene.sending_domain_id
     assert sending_domains.rung_of(session, **scene.domain) == 0
@@ -243,7 +259,7 @@ def test_a_day_without_mail_reports_nothing(session: Session, scene: Scene) -> N
 
 
 def test_the_tenants_domains_are_listed_by_name(session: Session, scene: Scene) -> None:
-    sending_domains.add(session, tenant_id=scene.tenant_id, domain="aaa.example", rung=None, started_on=None)
+    sending_domains.add(session, tenant_id=scene.tenant_id, domain="aaa.example", schedule=None)
     found = sending_domains.of_tenant(session, tenant_id=scene.tenant_id)
     assert [(row["domain"], row["rung"], row["warmup_started_on"]) for row in found] == [
         ("aaa.example", None, None),

@@ -39,7 +39,7 @@ def test_a_new_tenant_has_normal_addresses_a_sending_domain_and_an_audit_entry(r
         (domain,) = sending_domains.of_tenant(session, tenant_id=tenant_id)
         (entry,) = stored.audit_trail(session, tenant_id=tenant_id)
     assert (tenant.from_address, tenant.reply_to) == ("News@acme.example", "hi@xn--bcher-kva.example")
-    assert (domain["domain"], domain["rung"]) == ("acme.example", 0)
+    assert (domain["domain"], domain["schedule"], domain["rung"]) == ("acme.example", "adaptive", None)
     assert domain["warmup_started_on"] is not None
     assert (entry["action"], entry["subject"]) == ("tenant.added", "acme")
 
@@ -47,9 +47,12 @@ def test_a_new_tenant_has_normal_addresses_a_sending_domain_and_an_audit_entry(r
 @pytest.mark.parametrize(
     ("given", "rung"),
     [
-        pytest.param({}, 0, id="a new domain starts at the bottom"),
-        pytest.param({"daily_volume": 40_000}, 6, id="a known one at a quarter of its volume"),
-        pytest.param({"warm": True}, None, id="a warm one without a ladder"),
+        pytest.param({"schedule": "ladder"}, 0, id="a new domain starts at the bottom"),
+        pytest.param(
+            {"schedule": "ladder", "daily_volume": 40_000}, 6, id="a known one at a quarter of its volume"
+        ),
+        pytest.param({"schedule": "sparkpost", "daily_volume": 40_000}, 5, id="a published table, too"),
+        pytest.param({"schedule": "warm"}, None, id="a warm one without a ladder"),
     ],
 )
 def test_the_warm_up_starts_where_receivers_know_the_domain(
@@ -117,3 +120,9 @@ def test_an_unknown_tenant_is_not_found(resources: Resources) -> None:
         tenants.id_of(resources, "nobody")
     tenant_id = tenants.add(resources, a_new_tenant())
     assert tenants.id_of(resources, "acme") == tenant_id
+
+
+def test_a_schedule_that_is_none_is_refused(resources: Resources) -> None:
+    with pytest.raises(InputError, match="there is no schedule 'sparkpots'") as refused:
+        tenants.add(resources, a_new_tenant(), schedule="sparkpots")
+    assert "adaptive, ladder" in refused.value.hint

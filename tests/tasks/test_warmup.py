@@ -79,6 +79,7 @@ def test_a_full_and_welcome_day_is_followed_by_a_larger_one_and_its_evidence(res
         {
             "tenant": scene.slug,
             "domain": "acme.example",
+            "provider": "all",
             "allowance_before": 60,
             "allowance": 400,
             "rule": "step_up",
@@ -201,7 +202,7 @@ def test_to_fill_a_day_that_a_person_made_smaller_is_no_reason_to_climb(resource
     with resources.database.begin() as session:
         run(session, "UPDATE warmup_allowance SET rule = 'operator'")
     (decided,) = warmup.advance(resources, tenant_id=scene.tenant_id)
-    assert (decided.decision.rung, decided.decision.rule) == (3, "hold_unused")
+    assert (decided.allowance, decided.rule) == (1_600, "hold_unused")
 
 
 def test_an_allowance_is_not_negative(resources: Resources) -> None:
