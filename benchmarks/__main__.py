@@ -25,7 +25,10 @@ NAMES = (
     "two_processes",
     "ledger_growth",
     "prefect_share",
+    "hostile",
+    "many_templates",
     "memory",
+    "endurance",
 )
 
 _HEAD = "| what | goal | measured | met |\n| --- | --- | --- | --- |"

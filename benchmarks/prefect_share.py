@@ -20,6 +20,7 @@ import psutil
 
 from benchmarks.measuring import Goal, Result
 from cli.stack import Stack
+from core import warmup_schedule
 from gateways.settings import Settings
 from models import Tenant
 from tasks import campaigns, tenants
@@ -149,7 +150,7 @@ def _campaign(resources: Resources, folder: Path, size: int) -> int:
         website="https://kestrel.example",
         postal_address="Kestrel Workshop Ltd, 14 Quay Street, Bristol BS1 4DJ, United Kingdom",
     )
-    tenant_id = tenants.add(resources, tenant, warm=True)
+    tenant_id = tenants.add(resources, tenant, schedule=warmup_schedule.WARM)
     file = folder / "readers.csv"
     with file.open("w") as target:
         target.write("email,first_name\n")

@@ -69,7 +69,10 @@ class BareLoop:
                 after=self._after,
                 limit=limit,
             )
-        return [Claimed(row["id"], row["contact_id"], row["address"], row["attributes"]) for row in found]
+        return [
+            Claimed(row["id"], row["contact_id"], row["address"], row["attributes"], provider="", tier=0)
+            for row in found
+        ]
 
     def _call_for(self, person: Claimed) -> Call:
         # As long as a real one.

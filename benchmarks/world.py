@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.measuring import Meter
+from core import warmup_schedule
 from core.campaigns import CampaignState
 from core.rendering import TemplateSources
 from gateways import postgres
@@ -153,12 +154,12 @@ def a_world() -> Iterator[World]:
             url = server.url("posthouse")
             migrations.upgrade(url)
             os.environ.update(AMAZON)
-            resources = Resources(Settings(database_url=url, state_dir=folder))
+            resources = Resources(Settings(database_url=url, state_dir=folder, dns_lookups=False))
             yield World(
                 resources=resources,
                 meter=Meter(server),
                 folder=folder,
-                tenant_id=tenant_steps.add(resources, _tenant(), warm=True),
+                tenant_id=tenant_steps.add(resources, _tenant(), schedule=warmup_schedule.WARM),
             )
             resources.database.dispose()
         finally:
