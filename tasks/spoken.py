@@ -1,7 +1,9 @@
 """Spoken: which languages the readers of an audience ask for, and what a template has for them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from core import locales
 from core.preflight import Finding
@@ -11,6 +13,9 @@ from gateways.render_process import RemoteTemplate
 from store import preflight as records
 from tasks.messages import Voice
 from tasks.resources import Resources
+
+
+_SHOWN: Final = 8  # languages that a finding counts one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,20 +91,24 @@ def _mixed(template: RemoteTemplate) -> list[Finding]:
 
 
 def _missing(found: Iterable[Wish], home: str) -> list[Finding]:
-    people: dict[str, int] = {}
+    people: Counter[str] = Counter()
     for wish in found:
         tongue = locales.language(wish.wanted)
         if wish.wanted and not wish.variant and tongue != locales.language(home):
-            people[tongue] = people.get(tongue, 0) + wish.people
+            people[tongue] += wish.people
+    if not people:
+        return []
+    tongues = people.most_common()
+    shown = ", ".join(f"{tongue} ({number:,})" for tongue, number in tongues[:_SHOWN])
+    others = f" and {len(tongues) - _SHOWN} more" if len(tongues) > _SHOWN else ""
     return [
         _finding(
             "locale_missing",
             "info",
-            f"{number:,} contacts read {tongue} and get the default files, which are {home}",
-            f"Add {locales.file_name('subject', tongue)} and the like, if they shall be written to in their language.",
-            (tongue,),
+            f"contacts who read another language get the default files, which are {home}: {shown}{others}",
+            f"Add {locales.file_name('subject', tongues[0][0])} and the like for those who shall be written to in theirs.",
+            tuple(sorted(people)),
         )
-        for tongue, number in people.items()
     ]
 
 
@@ -107,12 +116,14 @@ def _unreadable(found: Iterable[Wish]) -> list[Finding]:
     odd = [wish for wish in found if wish.is_unreadable]
     if not odd:
         return []
+    people = sum(wish.people for wish in odd)
+    whose = "a contact" if people == 1 else f"{people:,} contacts"
     shown = ", ".join(str(wish.contact.id) for wish in odd[:3])
     return [
         _finding(
             "locale_unreadable",
             "info",
-            f"{sum(wish.people for wish in odd):,} contacts have a locale or language that is no tag (contacts {shown})",
+            f"the locale or language of {whose} is no tag (such as contact {shown})",
             "Write it as BCP 47 has it, such as de or de-AT; until then it counts as none.",
         )
     ]

@@ -38,7 +38,7 @@ class Published:
             told = f"{self.name} has not changed since version {self.number}"
         fields = ", ".join(self.fields) or "none"
         return (
-            f"{told} ({self.digest[:12]}). CSS is inlined {self.inlining}: {self.why} "
+            f"{told} ({self.digest[:12]}). CSS is inlined {self.inlining}: {self.why.rstrip('.')}. "
             f"Fields: {fields}. All messages share {self.shared_characters:,} characters.{self._locales_in_words()}"
         )
 
@@ -49,7 +49,7 @@ class Published:
         own = locales.in_words({each["locale"]: each["overrides"] for each in self.locales})
         told = [f" Locales: {own}; everybody else gets the default files."]
         told += [
-            f" {each['locale']}: CSS is inlined each: {each['why']}"
+            f" {each['locale']}: CSS is inlined each: {each['why'].rstrip('.')}."
             for each in self.locales
             if each["inlining"] == "each"
         ]

@@ -189,12 +189,24 @@ def test_a_check_tells_what_there_is_and_who_gets_another_language(
     told = {finding["id"]: finding for finding in found["findings"]}
     assert set(told) == {"locale_missing", "locale_unreadable"}
     missing = told["locale_missing"]
-    assert missing["message"] == "3 contacts read fr and get the default files, which are en"
+    assert (
+        missing["message"] == "contacts who read another language get the default files, which are en: fr (3)"
+    )
     assert (missing["severity"], missing["locales"]) == ("info", ["fr"])
     assert "subject.fr.txt.j2" in missing["remedy"]
-    assert told["locale_unreadable"]["message"].startswith(
-        "1 contacts have a locale or language that is no tag"
-    )
+    assert told["locale_unreadable"]["message"].startswith("the locale or language of a contact is no tag")
+
+
+def test_languages_that_are_missing_are_one_finding_however_many_they_are(
+    resources: Resources, scene: Scene
+) -> None:
+    with resources.database.begin() as session:
+        for locale in ("es", "it", "pl", "pt", "ro", "sk", "sl", "sv", "sv"):
+            a_contact(session, scene, attributes={"first_name": "Zoë", "locale": locale})
+    [missing] = [each for each in check(resources, scene)["findings"] if each["id"] == "locale_missing"]
+    assert ": fr (3), sv (2), " in missing["message"]
+    assert missing["message"].endswith(" and 1 more")
+    assert missing["locales"] == ["es", "fr", "it", "pl", "pt", "ro", "sk", "sl", "sv"]
 
 
 def test_a_finding_of_one_locale_names_it(resources: Resources, scene: Scene) -> None:
