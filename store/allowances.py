@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from core import warmup, warmup_controller
 from core.allowances import ALL
+from core.warmup_controller import Pace
 from core.warmup_schedule import ADAPTIVE, steps
 from core.warmup_shape import room_this_hour
 from store import standings
@@ -86,19 +87,24 @@ def open_day(
             at its share of what receivers know already.
     """
     key = {"tenant_id": tenant_id, "sending_domain_id": sending_domain_id}
-    if day.schedule is None:
-        return
-    if day.schedule != ADAPTIVE:
-        standing = standing_of(session, **key)
-        _insert(session, key, day.on, {ALL: warmup.allowance(standing["rung"], steps(day.schedule)) or 0})
-        return
+    if day.schedule == ADAPTIVE:
+        paces = standings.begin(session, **key, day=day.on, starts=_starts(session, key, planned))
+        _insert(session, key, day.on, {provider: paces[provider].cap for provider in planned})
+    elif day.schedule is not None:
+        _insert(session, key, day.on, _of_rung(session, key, day.schedule))
+
+
+def _starts(session: Session, key: Mapping[str, int], planned: Mapping[str, int]) -> dict[str, Pace]:
     known = standing_of(session, **key)["known_daily_volume"]
     total = sum(planned.values()) or 1
-    starts = {
+    return {
         provider: warmup_controller.start(known * number // total) for provider, number in planned.items()
     }
-    paces = standings.begin(session, **key, day=day.on, starts=starts)
-    _insert(session, key, day.on, {provider: paces[provider].cap for provider in planned})
+
+
+def _of_rung(session: Session, key: Mapping[str, int], schedule: str) -> dict[str, int]:
+    rung = standing_of(session, **key)["rung"]
+    return {ALL: warmup.allowance(rung, steps(schedule)) or 0}
 
 
 def _insert(session: Session, key: Mapping[str, int], day: date, caps: Mapping[str, int]) -> None:
@@ -187,21 +193,32 @@ def left_today(
     """Return how many of these messages today's caps still admit, or would on a day that nobody has opened; None without caps.
 
     Args:
-        session: The caller's transaction; nothing is changed in it.
+        session: The caller's transaction.
         tenant_id: Whose domain.
         sending_domain_id: The domain.
         planned: Messages by mailbox provider that wait.
     """
     key = {"tenant_id": tenant_id, "sending_domain_id": sending_domain_id}
-    with session.begin_nested() as trial:
-        day = today(session, **key)
-        open_day(session, **key, day=day, planned=planned)
-        caps = {cap.provider: cap.today for cap in _caps(session, tenant_id, sending_domain_id, day)}
-        trial.rollback()
+    day = today(session, **key)
+    caps = _unopened(session, key, day, planned) | {
+        cap.provider: cap.today for cap in _caps(session, tenant_id, sending_domain_id, day)
+    }
     if not caps:
         return None
     fits = sum(min(number, max(caps.get(provider, number), 0)) for provider, number in planned.items())
     return min(fits, max(caps.get(ALL, fits), 0))
+
+
+def _unopened(
+    session: Session, key: Mapping[str, int], day: Day, planned: Mapping[str, int]
+) -> dict[str, int]:
+    """Return what `open_day` would make, without making it."""
+    if day.schedule is None:
+        return {}
+    if day.schedule != ADAPTIVE:
+        return _of_rung(session, key, day.schedule)
+    paces = {each.provider: each.pace for each in standings.paced(session, **key)}
+    return {each: pace.cap for each, pace in (_starts(session, key, planned) | paces).items()}
 
 
 def use(
