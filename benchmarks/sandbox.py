@@ -14,7 +14,7 @@ from jinja2 import DictLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from benchmarks.measuring import Goal, Result
-from core import rendering
+from core import filling, rendering
 from core.rendering import TemplateSources, compile_template
 from gateways import templates
 from gateways.render_process import Renderer
@@ -112,8 +112,8 @@ def _ours(sources: TemplateSources, context: Mapping[str, Any]) -> Callable[[], 
     ]
 
     def render() -> list[str]:
-        with rendering._metered(context):
+        with filling.metered(context):
             data = {**rendering._GLOBALS, **context}
-            return [rendering._fill(template, environment, data) for template, environment in compiled]
+            return [filling.filled(template, environment, data) for template, environment in compiled]
 
     return render

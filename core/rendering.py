@@ -18,28 +18,19 @@ Standards:
     Jinja 3.1 template language. RFC 8259 (JSON). RFC 5322 (Internet message format), 2.2 on header fields.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from itertools import islice
 from typing import Literal, NamedTuple
 
 from jinja2.environment import Template
-from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 from jinja2.exceptions import TemplateSyntaxError as JinjaSyntaxError
 
 from core import equality, headers, inlining, links, locales, preheader, styling, vetting
 from core.composition import Composition, compose
 from core.contexts import check_context
-from core.dialect import METER, MailContext, MailEnvironment, Meter
-from core.errors import (
-    TemplateError,
-    TemplateForbiddenError,
-    TemplateLimitError,
-    TemplateSyntaxError,
-    TemplateUndefinedError,
-)
+from core.dialect import MailEnvironment
+from core.errors import TemplateLimitError, TemplateSyntaxError
+from core.filling import filled, metered
 from core.frames import WHOLE, Filling, Frame, carve
 from core.movement import Unknown
 from core.sources import TemplateSources
@@ -47,7 +38,6 @@ from core.sources import TemplateSources
 
 __all__ = ("CompiledTemplate", "Content", "Holes", "TemplateSources", "compile_template", "content_of")
 
-MAX_OUTPUT = 500_000
 MAX_INLINED = 1_000_000
 
 _HTML = MailEnvironment(html=True)
@@ -139,11 +129,11 @@ class CompiledTemplate:
         """
         if (chosen := self.variant_for(context)) is not self:
             return chosen.fill(context)
-        with _metered(context):
+        with metered(context):
             data = self._data(context)
-            subject = _fill(self._parts["subject"], _TEXT, data["subject"]).strip()
-            html = self.html_frame.split(_fill(self._parts["html"], _HTML, data["html"]))
-            text = self.text_frame.split(_fill(self._parts["text"], _TEXT, data["text"]))
+            subject = filled(self._parts["subject"], _TEXT, data["subject"]).strip()
+            html = self.html_frame.split(filled(self._parts["html"], _HTML, data["html"]))
+            text = self.text_frame.split(filled(self._parts["text"], _TEXT, data["text"]))
         if self.html_frame == WHOLE:
             html = (self._inlined(html[0], context),)
         return Holes(subject, html, text)
@@ -156,10 +146,10 @@ class CompiledTemplate:
         """
         if (chosen := self.variant_for(context)) is not self:
             return chosen.fill_plainly(context)
-        with _metered(context):
+        with metered(context):
             data = self._data(context)
-            subject = _fill(self._parts["subject"], _TEXT, data["subject"]).strip()
-            text = self.text_frame.split(_fill(self._parts["text"], _TEXT, data["text"]))
+            subject = filled(self._parts["subject"], _TEXT, data["subject"]).strip()
+            text = self.text_frame.split(filled(self._parts["text"], _TEXT, data["text"]))
         return Holes(subject, (_not_too_long(self._premailers(context)),), text)
 
     def audit(self, context: Mapping[str, object], html: str) -> str:
@@ -178,8 +168,8 @@ class CompiledTemplate:
             whole = _html(self._sources, self._tags["html"])
             inlining.mark_template(whole, None)
             self._plain = _code(whole)
-        with _metered(context):
-            printed = _fill(self._plain, _HTML, self._data(context)["html"])
+        with metered(context):
+            printed = filled(self._plain, _HTML, self._data(context)["html"])
         return styling.premailers_page(printed)
 
     def _data(self, context: Mapping[str, object]) -> dict[str, dict[str, object]]:
@@ -191,7 +181,7 @@ class CompiledTemplate:
                 by_tag[tag] = {**_GLOBALS, **spoken, **context}
         data: dict[str, dict[str, object]] = {part: by_tag[tag] for part, tag in self._tags.items()}
         if code := self._parts.get("preheader"):
-            shown = preheader.line(_fill(code, _TEXT, data["preheader"]))
+            shown = preheader.line(filled(code, _TEXT, data["preheader"]))
             data = {part: {**seen, preheader.NAME: shown} for part, seen in data.items()}
         return data
 
@@ -212,8 +202,8 @@ class CompiledTemplate:
             whole = _html(self._sources, self._tags["html"])
             inlining.mark_template(whole, self._movement)
             self._bare = _code(whole)
-        with _metered(context):
-            return _fill(self._bare, _HTML, self._data(context)["html"])
+        with metered(context):
+            return filled(self._bare, _HTML, self._data(context)["html"])
 
 
 def _not_too_long(html: str) -> str:
@@ -309,48 +299,3 @@ def _code(whole: Composition) -> Template:
     except JinjaSyntaxError as error:
         raise TemplateSyntaxError(f"{whole.where(error.lineno)}: {error.message}") from error
     return Template.from_code(environment, code, environment.make_globals(None))
-
-
-def _fill(template: Template, environment: MailEnvironment, data: dict[str, object]) -> str:
-    """Return what the template prints, stopping soon after it prints too much."""
-    printed, size = [], 0
-    stream: Iterator[str] = template.root_render_func(MailContext(environment, data))
-    while chunk := list(islice(stream, 256)):
-        size += sum(map(len, chunk))
-        if size > MAX_OUTPUT:
-            raise TemplateLimitError(f"more than {MAX_OUTPUT} characters are printed", hint="send less")
-        printed += chunk
-    return "".join(printed)
-
-
-@contextmanager
-def _metered(context: Mapping[str, object]) -> Iterator[None]:
-    """Give one rendering its meter, and translate what Jinja and Python raise in it."""
-    token = METER.set(Meter(context))
-    try:
-        yield
-    except UndefinedError as error:
-        raise _undefined(str(error), context) from error
-    except SecurityError as error:
-        raise TemplateForbiddenError(str(error), hint="docs/rendering.md lists what there is") from error
-    except (RecursionError, MemoryError, OverflowError) as error:
-        raise TemplateLimitError("the template is too deep or too large", hint="shorten it") from error
-    except (TemplateRuntimeError, TypeError, ArithmeticError) as error:
-        raise TemplateError(f"the data does not fit the template: {error}") from error
-    except (ValueError, LookupError) as error:
-        # What Python says about these quotes the value, and that may be an address.
-        raise TemplateError(f"the data does not fit the template: {type(error).__name__}") from error
-    finally:
-        METER.reset(token)
-
-
-def _undefined(name: str, context: Mapping[str, object]) -> TemplateUndefinedError:
-    owner, _, field = name.rpartition(".")
-    holder: object = context
-    for key in owner.split(".") if owner else ():
-        holder = holder.get(key, {}) if isinstance(holder, dict) else {}
-    close = get_close_matches(field, list(holder) if isinstance(holder, Mapping) else [], n=1)
-    hint = (
-        f"did you mean {owner + '.' if owner else ''}{close[0]}?" if close else f"add |default(...) to {name}"
-    )
-    return TemplateUndefinedError(f"the template uses {name}, which the data does not have", hint=hint)

@@ -19,9 +19,10 @@ from core.errors import (
     TemplateSyntaxError,
     TemplateUndefinedError,
 )
+from core.filling import MAX_OUTPUT
 from core.frames import Frame
 from core.locales import PARTS, Variant
-from core.rendering import MAX_INLINED, MAX_OUTPUT, Holes
+from core.rendering import MAX_INLINED, Holes
 
 
 MAX_FRAME: Final = 8 * 2**20

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core import contexts, rendering
+from core import contexts, filling
 from core.contexts import context_for
 from core.errors import (
     InputError,
@@ -471,7 +471,7 @@ def test_a_template_is_composed_of_its_layout_and_parts(template: str, expected:
 
 
 def test_the_limits_are_those_of_the_documentation() -> None:
-    assert (rendering.MAX_OUTPUT, contexts.MAX_CONTEXT, contexts.MAX_CONTEXT_DEPTH) == (500_000, 256_000, 8)
+    assert (filling.MAX_OUTPUT, contexts.MAX_CONTEXT, contexts.MAX_CONTEXT_DEPTH) == (500_000, 256_000, 8)
 
 
 @pytest.mark.parametrize(
