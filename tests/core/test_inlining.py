@@ -279,6 +279,7 @@ def test_t07_an_import_spelled_with_an_escape_is_refused() -> None:
     ],
 )
 def test_t08_a_page_that_would_take_too_long_is_refused(html: str, code: str) -> None:
+    """T08."""
     with pytest.raises(TemplateLimitError) as refused:
         compile_template(html_template(html))
     assert refused.value.code == code
