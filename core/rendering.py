@@ -91,6 +91,7 @@ class CompiledTemplate:
         self._parts = {name: part.code for name, part in parts.items()}
         self._sources = sources.spoken(tag)
         self._tags = sources.tags(tag)
+        self._own_tags = frozenset(self._tags.values())
         self._has_variants = bool(sources.variants)
         self._movement = verdict.movement
         self._bare: Template | None = None
@@ -174,16 +175,16 @@ class CompiledTemplate:
 
     def _data(self, context: Mapping[str, object]) -> dict[str, dict[str, object]]:
         """Return what each part sees: a name that the data has is the data's, but for the template's own preheader."""
-        reader, home, by_tag = locales.wanted(context), self._sources.locale, {}
-        for tag in self._tags.values():
-            if tag not in by_tag:
-                spoken = locales.words(reader, tag, home, has_variants=self._has_variants)
-                by_tag[tag] = {**_GLOBALS, **spoken, **context}
-        data: dict[str, dict[str, object]] = {part: by_tag[tag] for part, tag in self._tags.items()}
+        reader, home = locales.wanted(context), self._sources.locale
+        seen: dict[str, dict[str, object]] = {}
+        for tag in self._own_tags:
+            spoken = locales.words(reader, tag, home, has_variants=self._has_variants)
+            seen[tag] = {**_GLOBALS, **spoken, **context}
         if code := self._parts.get("preheader"):
-            shown = preheader.line(filled(code, _TEXT, data["preheader"]))
-            data = {part: {**seen, preheader.NAME: shown} for part, seen in data.items()}
-        return data
+            shown = preheader.line(filled(code, _TEXT, seen[self._tags["preheader"]]))
+            for data in seen.values():
+                data[preheader.NAME] = shown
+        return {part: seen[tag] for part, tag in self._tags.items()}
 
     def _inlined(self, printed: str, context: Mapping[str, object]) -> str:
         """Return the HTML with the CSS that is not in the template already."""
