@@ -34,7 +34,7 @@ def test_every_flow_is_deployed_under_its_own_name(prefect: PrefectApi) -> None:
     [
         pytest.param("dispatch-campaigns", "*/5 * * * *", id="every five minutes"),
         pytest.param("reconcile-events", "7 * * * *", id="hourly"),
-        pytest.param("advance-warmup", "12 0 * * *", id="daily"),
+        pytest.param("advance-warmup", "12 * * * *", id="a tenant's day has just begun somewhere"),
         pytest.param("update-hygiene", "33 2 * * *", id="nightly"),
     ],
 )
