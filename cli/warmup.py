@@ -4,6 +4,7 @@ import getpass
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import product
+from random import Random
 from typing import Annotated, Any
 
 import typer
@@ -174,7 +175,7 @@ def simulate(
         schedules = _chosen("schedule", schedule, warmup_trial.ways())
         tried = [
             warmup_trial.trial(
-                SCENARIOS[receivers], way, worlds=worlds, volume=volume, known=known, seed=seed
+                SCENARIOS[receivers], way, chances=_chances(worlds, seed), volume=volume, known=known
             )
             for receivers, way in product(scenarios, schedules)
             if worlds
@@ -185,6 +186,10 @@ def simulate(
             "scenarios": [asdict(one) for one in tried],
         }
         answer(document, as_json=as_json, show=lambda: _show_simulated(days, tried))
+
+
+def _chances(worlds: int, seed: int) -> list[Random]:
+    return [Random(seed + number) for number in range(worlds)]  # noqa: S311  # nothing secret: invented worlds
 
 
 def _chosen(option: str, named: list[str] | None, known: Iterable[str]) -> list[str]:

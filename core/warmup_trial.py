@@ -8,24 +8,23 @@ Terms:
     offences: how often receivers shrank because of us; the mean of a world.
 
 Invariants:
-    A world is drawn from its own seed, so that every way meets the same receivers.
+    A world is drawn from its own chance, so that every way meets the same receivers.
 
 Standards:
     None; `core.warmup_worlds` says what the worlds are worth.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from random import Random
 from statistics import fmean, median_low
 from typing import Final, Protocol
 
 from core import warmup, warmup_controller
 from core.warmup_controller import ProviderDay, Tally
 from core.warmup_tables import SCHEDULES, Schedule
-from core.warmup_worlds import DAYS, SHARES, Scenario, World
+from core.warmup_worlds import DAYS, SHARES, Chance, Scenario, World
 
 
 REACHED_SHARE: Final = 0.9
@@ -166,23 +165,21 @@ class Summary:
 
 
 def trial(
-    scenario: Scenario, schedule: str, *, worlds: int, volume: int, known: int = 0, seed: int = 0
+    scenario: Scenario, schedule: str, *, chances: Iterable[Chance], volume: int, known: int = 0
 ) -> Summary:
     """Walk one way through the worlds of a scenario.
 
     Args:
         scenario: What the receivers are like.
         schedule: The way's name, one of `ways()`.
-        worlds: How many; each has its own seed, counted from `seed`.
+        chances: Random numbers, one generator for each world. The same seeds are the same worlds.
         volume: Messages a day that are wanted.
         known: Messages a day that receivers know already.
-        seed: Of the first world.
     """
     begin = ways(known)[schedule]
     walks = []
-    for number in range(worlds):
-        # Not for secrets: the same seed must give the same world.
-        world = World(scenario, Random(seed + number), volume=volume, known=known)  # noqa: S311
+    for chance in chances:
+        world = World(scenario, chance, volume=volume, known=known)
         walks.append(walk(world, begin(world)))
     return _summary(scenario.key, schedule, walks)
 

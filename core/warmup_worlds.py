@@ -25,8 +25,7 @@ Standards:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
-from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 from core.warmup_controller import Tally
 
@@ -46,6 +45,22 @@ DAYS: Final = 90
 LIST_DAYS: Final = 12.5  # the list holds so many times the messages of one day
 _LEAST: Final = 50.0
 _MOST: Final = 5e6
+
+
+class Chance(Protocol):
+    """What a world asks for random numbers; `random.Random` is one. The same seed must give the same numbers."""
+
+    def random(self) -> float:
+        """Return a number from 0 to 1."""
+
+    def uniform(self, a: float, b: float, /) -> float:
+        """Return a number from `a` to `b`."""
+
+    def gauss(self, mu: float, sigma: float, /) -> float:
+        """Return a number of the normal distribution."""
+
+    def lognormvariate(self, mu: float, sigma: float, /) -> float:
+        """Return a number whose logarithm is normally distributed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +99,24 @@ class Receiver:
 class World:
     """Six receivers and an audience, of whom each day asks."""
 
-    def __init__(self, scenario: Scenario, rng: Random, *, volume: int, known: int = 0) -> None:
+    def __init__(self, scenario: Scenario, chance: Chance, *, volume: int, known: int = 0) -> None:
         """Draw a world from a scenario.
 
         Args:
             scenario: The ranges.
-            rng: Chance, also of the days to come.
+            chance: Random numbers, also for the days to come.
             volume: Messages a day that the sender wants to send.
             known: Messages a day that the receivers together are used to already.
         """
-        self._rng = rng
+        self._chance = chance
         self.wanted = {provider: round(volume * share) for provider, share in SHARES.items()}
         self.receivers = {
-            provider: _receiver(scenario, rng, known * share) for provider, share in SHARES.items()
+            provider: _receiver(scenario, chance, known * share) for provider, share in SHARES.items()
         }
-        self._best_complaints = rng.uniform(0.0001, 0.0004)
-        self._worst_complaints = rng.uniform(0.001, 0.006)
-        self._moods = rng.uniform(0.1, 0.4)
-        self._dead = rng.uniform(0.001, 0.008)
+        self._best_complaints = chance.uniform(0.0001, 0.0004)
+        self._worst_complaints = chance.uniform(0.001, 0.006)
+        self._moods = chance.uniform(0.1, 0.4)
+        self._dead = chance.uniform(0.001, 0.008)
 
     @property
     def offences(self) -> int:
@@ -115,11 +130,13 @@ class World:
             receiver.capacity = max(receiver.capacity * 0.985, _LEAST)
             return Tally()
         complaints = self._complaint_rate(messages / self.wanted[provider])
-        taken = min(messages, int(receiver.capacity * self._rng.uniform(0.9, 1.1)))
+        taken = min(messages, int(receiver.capacity * self._chance.uniform(0.9, 1.1)))
         self._remember(receiver, messages, taken, complaints)
-        bounced = min(taken, poisson(taken * self._dead, self._rng))
+        bounced = min(taken, poisson(taken * self._dead, self._chance))
         delivered = taken - bounced
-        complained = 0 if provider in SILENT else min(delivered, poisson(delivered * complaints, self._rng))
+        complained = (
+            0 if provider in SILENT else min(delivered, poisson(delivered * complaints, self._chance))
+        )
         return Tally(
             accepted=messages,
             delivered=delivered,
@@ -131,7 +148,7 @@ class World:
     def _complaint_rate(self, share_of_the_day: float) -> float:
         depth = min(share_of_the_day / LIST_DAYS * 6 + 0.02, 1.0)
         mean = self._best_complaints + (self._worst_complaints - self._best_complaints) * depth**2 * 2 / 3
-        return mean * self._rng.lognormvariate(0, 0.25)
+        return mean * self._chance.lognormvariate(0, 0.25)
 
     def _remember(self, receiver: Receiver, messages: int, taken: int, complaints: float) -> None:
         if complaints > receiver.complaint_limit:
@@ -142,25 +159,25 @@ class World:
                 receiver.offences + 1,
             )
         elif taken > receiver.capacity / 2:
-            mood = self._rng.uniform(1 - self._moods / 2, 1 + self._moods / 2)
+            mood = self._chance.uniform(1 - self._moods / 2, 1 + self._moods / 2)
             grown = min(receiver.capacity, taken) * receiver.growth * mood
             receiver.capacity = min(max(receiver.capacity, grown), _MOST)
 
 
-def _receiver(scenario: Scenario, rng: Random, known: float) -> Receiver:
+def _receiver(scenario: Scenario, chance: Chance, known: float) -> Receiver:
     return Receiver(
-        capacity=max(rng.lognormvariate(*scenario.capacity), known),
-        growth=rng.uniform(*scenario.growth),
-        tolerance=rng.uniform(*scenario.tolerance),
-        complaint_limit=rng.uniform(*scenario.complaint_limit),
+        capacity=max(chance.lognormvariate(*scenario.capacity), known),
+        growth=chance.uniform(*scenario.growth),
+        tolerance=chance.uniform(*scenario.tolerance),
+        complaint_limit=chance.uniform(*scenario.complaint_limit),
     )
 
 
-def poisson(mean: float, rng: Random) -> int:
+def poisson(mean: float, chance: Chance) -> int:
     """Return a random count; for large means by the normal distribution, which is near enough there."""
     if mean > 50:
-        return max(round(rng.gauss(mean, mean**0.5)), 0)
-    count, product, least = 0, rng.random(), exp(-mean)
+        return max(round(chance.gauss(mean, mean**0.5)), 0)
+    count, product, least = 0, chance.random(), exp(-mean)
     while product > least:
-        count, product = count + 1, product * rng.random()
+        count, product = count + 1, product * chance.random()
     return count
