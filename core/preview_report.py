@@ -30,6 +30,7 @@ _PUNCTUATION: Final = re.compile(r"([!-/:-@\[-`{-~])")
 _HIDDEN: Final = re.compile(
     r"<(div|span|td|p)\b[^>]*display\s*:\s*none[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE
 )
+_LONG_WORD: Final = re.compile(r"(\S{40})\S+")
 _TAGS: Final = re.compile(r"<[^>]*>")
 _BLANKS: Final = re.compile("[\\s\u00a0\u00ad\u034f\u200b-\u200f\u2007\u2060\ufeff]+")
 
@@ -82,7 +83,7 @@ def _section(shown: Shown) -> list[str]:
         "Text": f"{len(content.text.encode()):,} bytes",
     }
     lines = [f"## {_plain(sample.label)}", "", "| | |", "| --- | --- |"]
-    lines += [f"| {name} | {_plain(value)} |" for name, value in facts.items() if value]
+    lines += [f"| {name} | {_plain(_short(value))} |" for name, value in facts.items() if value]
     lines += ["", *_picture(shown), "### Text part", "", *_block(content.text, "text")]
     if shown.picture is None:
         lines += ["### HTML part", "", *_block(content.html, "html")]
@@ -103,6 +104,11 @@ def _block(text: str, language: str) -> list[str]:
     kept = text[:MOST_SOURCE].rstrip()
     cut = [f"{len(text):,} characters, of which these are the first {MOST_SOURCE:,}.", ""]
     return [*(cut if len(text) > MOST_SOURCE else []), f"{fence}{language}", kept, fence, ""]
+
+
+def _short(text: str) -> str:
+    """Return text whose long words are cut: an unsubscribe link would push the table over the page's edge."""
+    return _LONG_WORD.sub(r"\1…", text)
 
 
 def _plain(text: str) -> str:

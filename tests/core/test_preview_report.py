@@ -91,3 +91,13 @@ def test_what_preflight_found_stands_at_the_end() -> None:
     shown = report(tenant="acme", campaign="Spring", shown=[], findings=[finding])
     assert "Nobody's message could be shown" in shown
     assert "| block | `UNS-06` | no link |" in shown
+
+
+def test_a_long_link_does_not_push_the_table_over_the_edge() -> None:
+    sample = Sample(
+        label="contact 7",
+        content=Content("Spring", "<p>Hello</p>", "Hello"),
+        headers={"List-Unsubscribe": f"<https://mail.acme.example/u/{'t' * 50}>"},
+    )
+    line = next(line for line in told(sample).splitlines() if line.startswith("| List-Unsubscribe"))
+    assert line == r"| List-Unsubscribe | \<https\:\/\/mail\.acme\.example\/u\/ttttttttttt… |"

@@ -50,7 +50,7 @@ def test_an_operator_fills_the_form_and_schedules_a_campaign_for_later(
     deployment = prefect.deployment("send-campaign")["id"]
     later = (datetime.now(UTC).replace(day=1) + timedelta(days=32)).replace(day=15)
 
-    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.set_viewport_size({"width": 1280, "height": 1900})
     page.goto(f"{stack.urls['prefect']}/v2/deployments/deployment/{deployment}/run")
     page.get_by_label("Run Name").fill("Spring sale, for later")
     page.get_by_label("Tenant").fill(spring.slug)
@@ -85,6 +85,9 @@ def test_an_operator_fills_the_form_and_schedules_a_campaign_for_later(
         "mode": "live",
         "start": None,
         "approval": "ask",
+        "override": [],
+        "reason": "",
+        "operator": "",
     }
     assert not spring.accepted
 
@@ -119,6 +122,31 @@ def test_an_operator_reads_the_log_and_the_report_of_a_finished_run(
     expect(page.get_by_role("row", name="waiting 70 23.3%")).to_be_visible()
     expect(page.get_by_test_id("markdown-display")).to_contain_text("what binds it is the warm-up allowance")
     picture(page, "prefect-report")
+
+
+def test_an_operator_looks_at_the_messages_before_they_leave(
+    stack: Stack, prefect: PrefectApi, cast: Casting, page: Page
+) -> None:
+    spring = cast(people=20, slug="initech")
+    run_id = prefect.start(
+        "send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id, mode="dry-run"
+    )
+    prefect.completed(run_id)
+    number = spring.campaign_id
+
+    page.set_viewport_size({"width": 1280, "height": 2000})
+    page.goto(f"{stack.urls['prefect']}/v2/runs/flow-run/{run_id}")
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text(f"campaign-{number}-preview").first.click()
+    page.locator("a[href*='/artifacts/artifact/']").first.click()
+    expect(page.get_by_role("heading", name=f"{spring.slug} · Spring sale · preview").last).to_be_visible()
+    expect(page.get_by_role("row", name="Subject")).to_have_count(3)
+    shown = page.get_by_test_id("markdown-display").locator("img")
+    expect(shown).to_have_count(3)
+    # The browser has drawn it: Prefect's cleaning has left the picture's address alone.
+    assert shown.first.evaluate("image => image.naturalWidth") == 680
+    expect(page.get_by_test_id("markdown-display")).not_to_contain_text("readers.example")
+    picture(page, "prefect-preview")
 
 
 def picture(page: Page, name: str) -> None:
