@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.stack import Stack
+from core import warmup_schedule
 from core.campaigns import Status
 from core.suppression import Reason
 from gateways.settings import Settings
@@ -133,7 +134,8 @@ class Casting:
 
     def __call__(self, *, people: int, warm: bool = True, slug: str = "") -> Cast:
         slug = slug or f"tenant-{next(_numbers)}"
-        tenant_id = tenants.add(self.resources, _tenant(slug), warm=warm)
+        schedule = warmup_schedule.WARM if warm else warmup_schedule.ADAPTIVE
+        tenant_id = tenants.add(self.resources, _tenant(slug), schedule=schedule)
         readers = [f"reader{number}@{slug}.readers.example" for number in range(people)]
         suppressed = readers[::10]
         self._import(tenant_id, readers)
