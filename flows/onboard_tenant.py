@@ -38,6 +38,9 @@ def onboard_tenant(
     ),
     ses_tenant: str = forms.field("SES tenant", "The tenant's name at SES, if it has one.", ""),
     time_zone: str = forms.field("Time zone", "IANA name; a day of warm-up is a day there.", "UTC"),
+    locale: str = forms.field(
+        "Locale", "Of readers who say none, such as de-AT; empty: a template's own.", ""
+    ),
     website: str = forms.field("Website", "Linked in the footer.", ""),
     known_daily_volume: int = forms.field(
         "Known daily volume", "Messages a day that receivers know from this domain; 0 if new.", 0, minimum=0
@@ -62,6 +65,7 @@ def onboard_tenant(
         postal_address=postal_address,
         website=website,
         time_zone=time_zone,
+        locale=locale,
         ses_tenant_name=ses_tenant or None,
         configuration_set=configuration_set or None,
     )
