@@ -169,6 +169,11 @@ def test_two_bounces_of_twenty_are_shown_and_stop_nothing() -> None:
             "Stopped: 4 of 40 complained (10.00%; limit 0.10%); evidence 1,571.3 of 1,000.", id="four of forty",
         ),
         pytest.param(
+            Scope.CAMPAIGN, Counts(resolved=1, complained=2), Level.WARN, Signal.COMPLAINT,
+            "Shown as a warning: 2 of 2 complained (100.00%; limit 0.10%); evidence 28.1 of 1,000.",
+            id="complaints that overtook their deliveries",
+        ),
+        pytest.param(
             Scope.TENANT_AT_PROVIDER, Counts(resolved=5_000, complained=17), Level.TRIP, Signal.COMPLAINT,
             "Stopped: 17 of 5,000 complained (0.34%; limit 0.10%); evidence 1,700.8 of 1,000.", id="complaints",
         ),

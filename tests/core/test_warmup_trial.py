@@ -200,9 +200,10 @@ def test_the_controller_keeps_the_providers_apart() -> None:
 
 
 def test_a_walk_counts_the_first_of_three_good_days_in_a_row() -> None:
-    """Receivers who take everything, and a table that is high enough from its third day on."""
+    """Receivers who take everything, and a table that is high enough on days 3 to 5, and again from day 7 on."""
     world = a_world("lenient", volume=6_000)
     for receiver in world.receivers.values():
         receiver.capacity, receiver.complaint_limit = 10**6, 1.0
-    found = warmup_trial.walk(world, Tabled(Schedule(key="", days=(100, 100, 6_000), source="")), days=10)
-    assert found == Walk(reached_on=3, sent=200 + 8 * 6_000, deferred=0, offences=0)
+    schedule = Schedule(key="", days=(100, 100, 6_000, 6_000, 6_000, 100, 6_000), source="")
+    found = warmup_trial.walk(world, Tabled(schedule), days=10)
+    assert found == Walk(reached_on=3, sent=300 + 7 * 6_000, deferred=0, offences=0)
