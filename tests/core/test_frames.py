@@ -128,3 +128,11 @@ def test_a_frame_gives_back_what_it_was_filled_with(pieces: list[str], data: st.
     marked = Frame(("\0",) * len(pieces)).fill(holes)
     assert frame.split(marked) == holes
     assert frame.fill(holes) == "".join(a + b for a, b in zip(holes, [*pieces, ""], strict=True))
+
+
+def test_what_ses_puts_together_is_what_was_rendered() -> None:
+    html, text = Frame((" a piece ", " another ")), Frame()
+    filling = Filling(html, ("<p>", "{{h0}} of a reader", "$1 \\1</p>"), text, ("the text",))
+
+    assert filling.put_together() == ("<p> a piece {{h0}} of a reader another $1 \\1</p>", "the text")
+    assert Filling.whole("html", "text").put_together() == ("html", "text")

@@ -243,6 +243,29 @@ def test_the_next_run_and_the_next_campaign_know_of_it_and_audit_nothing(
     assert standing(stage.database, scene).audited == 1
 
 
+def test_a_variant_that_differs_demotes_all_of_them(stage: Stage, hole: Renderer) -> None:
+    """English readers get a right page, and the first German one is found; nobody after that is written by us."""
+    german = SIBLINGS.html.replace("hello", "Hallo")
+    sources = replace(PLAIN, variants={"de": {"html": german}})
+    scene = a_stage(stage, 20, members=0, sources=sources)
+    with stage.database.begin() as session:
+        run(
+            session,
+            """UPDATE contact SET attributes = attributes || '{"locale": "de-AT"}'
+               WHERE tenant_id = :tenant_id AND id % 2 = 0""",
+            tenant_id=scene.tenant_id,
+        )
+
+    send(stage, scene, hole, audit_one_in=1)
+
+    english, germans = wanted(stage, scene, PLAIN), wanted(stage, scene, replace(SIBLINGS, html=german))
+    pages = {call.recipient: page(call.content.html) for call in stage.ses.calls}
+    assert len(pages) == 20
+    assert all(found in (english[address], germans[address]) for address, found in pages.items())
+    assert sum(found == germans[address] for address, found in pages.items()) == 10
+    assert standing(stage.database, scene, sources).demoted_why == DIFFERENCE
+
+
 def test_who_has_rendered_before_somebody_else_demotes_renders_again(stage: Stage, hole: Renderer) -> None:
     """Two processes on one campaign: what the first of them has rendered and not called yet must not go out."""
     scene = a_stage(stage, 24, members=0)

@@ -1,0 +1,89 @@
+"""`posthouse template audit` and `history`, as an operator uses them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import template
+from gateways.render_process import RemoteTemplate
+from gateways.settings import settings
+from store import auditing
+from store.session import Database
+from tasks.resources import resources
+from tests.builders import NEWSLETTER, Scene, a_scene, write_template
+
+
+@pytest.fixture(autouse=True)
+def _environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    write_template(tmp_path / "templates")
+    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
+    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("POSTHOUSE_TEMPLATES_DIR", str(tmp_path / "templates"))
+    settings.cache_clear()
+    resources.cache_clear()
+    yield
+    resources().renderer.close()
+    resources().database.dispose()
+    settings.cache_clear()
+    resources.cache_clear()
+
+
+@pytest.fixture
+def scene(database: Database) -> Scene:
+    with database.begin() as session:
+        return a_scene(session, contacts=3)
+
+
+def posthouse_template(*arguments: str, exit_code: int = 0) -> Any:
+    done = CliRunner().invoke(template.app, [*arguments, "--json"])
+    assert done.exit_code == exit_code, done.output
+    return json.loads(done.stdout)
+
+
+def audit(scene: Scene, *options: str, exit_code: int = 0) -> Any:
+    arguments = ("audit", NEWSLETTER.name, "--tenant", scene.slug, "--audience", "readers", *options)
+    return posthouse_template(*arguments, exit_code=exit_code)
+
+
+def test_an_audit_of_a_right_template_exits_with_zero(scene: Scene) -> None:
+    assert audit(scene, "--limit", "2") == {
+        "audited": 2,
+        "different": 0,
+        "differences": [],
+        "not_audited": [],
+        "demoted": False,
+    }
+
+
+def test_a_difference_exits_with_one_and_stands_in_the_history(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posthouse_template("publish", NEWSLETTER.name, "--tenant", scene.slug)
+    told = "html/body[2]/p[1]: style differs in color"
+    monkeypatch.setattr(RemoteTemplate, "audit", lambda *_given: told)
+
+    found = audit(scene, exit_code=1)
+
+    assert (found["audited"], found["different"], found["demoted"]) == (3, 3, True)
+    assert {each["what"] for each in found["differences"]} == {told}
+    [version] = posthouse_template("history", "--tenant", scene.slug)["versions"]
+    assert (version["audited"], version["demoted_why"]) == (3, told)
+    assert version["demoted_at"].startswith("20")
+    shown = CliRunner().invoke(template.app, ["history", "--tenant", scene.slug], env={"COLUMNS": "300"})
+    assert f"demoted: {told}" in shown.output
+
+
+def test_a_version_that_was_demoted_stays_so_when_an_audit_finds_nothing(
+    scene: Scene, database: Database
+) -> None:
+    posthouse_template("publish", NEWSLETTER.name, "--tenant", scene.slug)
+    with database.begin() as session:
+        auditing.demote(session, tenant_id=scene.tenant_id, digest=NEWSLETTER.digest(), why="differs")
+
+    found = audit(scene)
+
+    assert (found["different"], found["demoted"]) == (0, True)
