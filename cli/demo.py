@@ -27,7 +27,7 @@ from core.suppression import Reason
 from gateways.settings import Settings
 from models import Tenant
 from store import suppressions
-from tasks import campaigns, contacts, events, judging, tenants
+from tasks import campaigns, contacts, events, judging, mailbox_domains, tenants
 from tasks import hygiene as hygiene_steps
 from tasks.events import DrainReport
 from tasks.judging import Verdict
@@ -132,6 +132,7 @@ def _say(what: str) -> None:
 def _show_it_all(stack: Stack, folder: Path, people: int, seed: int) -> dict[str, Any]:
     os.environ.update(stack.variables())  # this process's own boto3 and Prefect clients must find the stack
     resources = Resources(Settings())
+    _name_providers(resources)
     first = int(people * FIRST_SHARE)
     for client, share in zip(CLIENTS, (first, people - first), strict=True):
         _make(resources, client, folder, share, seed)
@@ -152,6 +153,14 @@ def _show_it_all(stack: Stack, folder: Path, people: int, seed: int) -> dict[str
         ],
         "judge": verdict.as_json(),
     }
+
+
+def _name_providers(resources: Resources) -> None:
+    """Say who keeps the mailboxes of the invented domains."""
+    for domain, provider in demo_data.PROVIDERS.items():
+        mailbox_domains.choose(
+            resources, domain, provider=provider, actor="demo", reason="Invented names have no MX records."
+        )
 
 
 def _make(resources: Resources, client: Client, folder: Path, share: int, seed: int) -> None:

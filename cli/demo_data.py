@@ -30,7 +30,14 @@ LOCALES: Final = (
 # Of these people, so many give a locale; the others say nothing, and get a template's default files.
 TELLS_LOCALE: Final = 0.4
 # Mailbox providers of the demo, and the weight of each; the simulator is told how they behave.
-PROVIDERS: Final = {"gmale.example": 45, "outlock.example": 25, "yahou.example": 15, "firm.example": 15}
+DOMAINS: Final = {"gmale.example": 45, "outlock.example": 25, "yahou.example": 15, "firm.example": 15}
+# Reserved names have no MX records, so the demo says itself whose mailboxes these are.
+PROVIDERS: Final = {
+    "gmale.example": "gmail",
+    "outlock.example": "microsoft_consumer",
+    "yahou.example": "yahoo",
+    "firm.example": "google_workspace",
+}
 PROFILE: Final = {
     "gmale.example": {
         "hard_bounce": 0.008,
@@ -126,7 +133,7 @@ def write(folder: Path, tenant: str, *, contacts: int, suppressed: int, broken: 
 def _rows(
     tenant: str, count: int, fakes: Sequence[tuple[str, Faker]], dice: random.Random
 ) -> Iterator[list[str]]:
-    domains, weights = list(PROVIDERS), list(PROVIDERS.values())
+    domains, weights = list(DOMAINS), list(DOMAINS.values())
     for number in range(count):
         locale, fake = dice.choice(fakes)
         domain = dice.choices(domains, weights)[0]
