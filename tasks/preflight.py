@@ -310,7 +310,7 @@ def samples(
         pool = [Candidate(**row) for row in records.spread(session, **audience)]
         found = sampling.choose(pool, fields=fields)
         found += [Candidate(**row) for row in records.lacking(session, **audience, attributes=fields)]
-    found += [wish.contact for wish in wishes]
+    found += spoken.readers(wishes)
     return sorted({contact.id: contact for contact in found}.values(), key=lambda contact: contact.id)
 
 

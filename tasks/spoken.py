@@ -41,6 +41,14 @@ def wishes(resources: Resources, voice: Voice, template: RemoteTemplate, audienc
     ]
 
 
+def readers(found: Iterable[Wish]) -> list[Candidate]:
+    """Return one contact for each locale that is asked for, of those who spell it alike the most frequent."""
+    firsts: dict[str, Candidate] = {}
+    for wish in found:
+        firsts.setdefault(wish.wanted, wish.contact)
+    return list(firsts.values())
+
+
 def variant_for(voice: Voice, template: RemoteTemplate, contact: Candidate) -> str:
     """Return the tag of the variant that a contact gets, "" for the default files."""
     return locales.lookup(locales.wanted_of(contact.attributes, voice.tenant.locale), template.variants)

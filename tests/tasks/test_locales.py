@@ -14,8 +14,9 @@ from gateways.ses import Ses
 from models import Tenant
 from store import tenants
 from store.session import Database, rows, run
-from tasks import preflight, previews, templates
+from tasks import campaigns, preflight, previews, templates
 from tasks import tenants as tenant_steps
+from tasks.messages import context, load_job
 from tasks.resources import Resources
 from tests.builders import NEWSLETTER, Scene, a_contact, a_scene, an_account, plan, write_template
 from tests.simulated import Simulated, a_simulator
@@ -39,6 +40,7 @@ LETTER = replace(
         "de-AT": {"subject": "Servus {{ contact.first_name }}"},
     },
 )
+URL = "https://mail.example.com/u/x"
 LARGE = {"window_size": 500, "claim_size": 1000}
 
 
@@ -103,6 +105,27 @@ def test_two_locales_mixed_in_large_windows_still_share_their_calls(stage: Stage
     assert all(len(languages) == 1 for languages in alike)
     calls = len(stage.ses.bulk_calls) + (1000 - sum(map(len, stage.ses.bulk_calls)))
     assert calls <= 1000 / 45
+
+
+def test_a_campaigns_own_subject_takes_the_place_of_the_default_one(
+    resources: Resources, scene: Scene
+) -> None:
+    campaign_id = campaigns.create(
+        resources,
+        tenant_slug=scene.slug,
+        name="May",
+        audience="readers",
+        template="newsletter",
+        subject="Sale",
+    )
+    job = load_job(resources, campaign_id)
+    subjects = [
+        job.template.render(
+            context(job.voice, "a@example.net", {"first_name": "Ann", "locale": locale}, URL)
+        ).subject
+        for locale in ("en", "de")
+    ]
+    assert subjects == ["Sale", "May für Ann"]
 
 
 def test_a_variant_that_overrides_the_subject_alone_needs_no_call_of_its_own(stage: Stage) -> None:
