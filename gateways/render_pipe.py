@@ -28,6 +28,7 @@ _CPU_OF_A_PROCESS: Final = 2
 _LONG: Final = 1.0  # seconds of the processor after which others go first, whatever the limit is
 # Linux gives these a tenth and a thirtieth of what it gives to an equal. Who is given nothing at all never ends.
 _NICE: Final = {Rank.BEHIND: 10, Rank.LAST: 15}
+_NICEST: Final = 19
 
 
 class DeadError(Exception):
@@ -95,7 +96,8 @@ class Child:
             return
         self.rank = rank
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self.pid, _NICE[rank])
+            ours = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, self.pid, min(ours + _NICE[rank], _NICEST))
         with suppress(
             OSError
         ):  # where Linux shares the processor among sessions: sched(7), "The autogroup feature"

@@ -112,7 +112,7 @@ class Renderer:
         if record.conduct == GOOD:
             self._records.pop(key, None)
             with self._seats.of(owner) as seat:
-                seat.close()  # which others went before, and there is no other way back
+                seat.forgive()
             return
         self._records[key] = record
         if len(self._records) > _REMEMBERED:

@@ -48,6 +48,11 @@ class Seat:
         self._child.let_others_first(rank)
         return self._child
 
+    def forgive(self) -> None:
+        """End a child that others go before: there is no other way back. The next one is their equal."""
+        if self._child and self._child.rank is not Rank.EQUAL:
+            self.close()
+
     def close(self) -> None:
         """End the child, if there is one."""
         if self._child:

@@ -28,6 +28,12 @@ def burn(_value):
     while True:
         pass
 
+def work(seconds):
+    ends = time.process_time() + seconds
+    while time.process_time() < ends:
+        pass
+    return 'done'
+
 def nap(seconds):
     time.sleep(seconds)
     return 'awake'
@@ -51,7 +57,7 @@ ATTEMPTS = {
 for environment in (rendering._HTML, rendering._TEXT):
     environment.filters.update(
         attempt=lambda name: attempt(ATTEMPTS[name]),
-        bomb=bomb, burn=burn, nap=nap,
+        bomb=bomb, burn=burn, nap=nap, work=work,
         die=lambda _value: os._exit(1),
         say=lambda raw: os.write(0, bytes.fromhex(raw)),
         huge=lambda _value: os.write(0, (2 ** 31).to_bytes(4, 'big')),

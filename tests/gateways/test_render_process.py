@@ -30,6 +30,10 @@ from tests.escaped import ESCAPED
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the wall is made of Linux's namespaces")
 
 
+OURS = os.getpriority(os.PRIO_PROCESS, 0)
+LAST = min(OURS + 15, 19)
+
+
 def sources(text: str = "Hello {{ contact.name }}", html: str = "<p>x</p>", **parts: Any) -> TemplateSources:
     whole = {"name": "news", "subject": "{{ contact.name }}", "shared": {}, **parts}
     return TemplateSources(text=text, html=f"<html><head></head><body>{html}</body></html>", **whole)
@@ -293,10 +297,36 @@ def test_who_works_long_is_put_behind_everybody_else() -> None:
     with pytest.raises(TemplateLimitError):
         compiled.render(someone())
     compiled.render(someone(""))
-    assert psutil.Process(renderer.pid).nice() == 15, "the one that took its place, too"
+    assert psutil.Process(renderer.pid).nice() == LAST, "the one that took its place, too"
     renderer.compile(sources(), owner=2).render(someone())
-    assert psutil.Process(renderer.pid).nice() < 15
+    assert psutil.Process(renderer.pid).nice() == OURS
     renderer.close()
+
+
+def test_who_has_paid_everything_back_is_an_equal_again() -> None:
+    """Only another child can be: nobody but root could raise a priority."""
+    renderer = Renderer(render_seconds=1, bootstrap=ESCAPED)
+    text = "{% if contact.name == 'Eve' %}{{ contact|die }}{% endif %}Hello {{ contact.name }}"
+    compiled = renderer.compile(sources(text), owner=1)
+    with pytest.raises(TemplateLimitError):
+        compiled.render(someone("Eve"))
+    assert [compiled.render(someone()).text for _ in range(2)] == ["Hello Ada"] * 2
+    behind = psutil.Process(renderer.pid)
+    assert behind.nice() == LAST
+    for _ in range(60):
+        compiled.render(someone())
+    assert renderer.pid != behind.pid
+    assert psutil.Process(renderer.pid).nice() == OURS
+    renderer.close()
+
+
+def test_a_message_that_was_a_little_slow_costs_no_child(taken: Renderer) -> None:
+    compiled = taken.compile(sources("{{ (contact.seconds, contact)[0]|work }}", subject="s"), owner=1)
+    compiled.render({"contact": {"seconds": 0.03}})
+    first = taken.pid
+    for _ in range(5):
+        compiled.render({"contact": {"seconds": 0.0}})
+    assert taken.pid == first
 
 
 # --- what comes back ---------------------------------------------------------------------------------------------
