@@ -52,8 +52,11 @@ _SYNTAX: Final = re.compile(
 )
 _LONGEST: Final = 64
 # Loaded here, because the process that renders can open no file any more.
-_KNOWN: Final = Locale("en")
-_LANGUAGES: Final[Mapping[str, str]] = get_global("language_aliases")
+_KNOWN_LANGUAGES: Final = frozenset(Locale("en").languages)
+_KNOWN_SCRIPTS: Final = frozenset(Locale("en").scripts)
+_KNOWN_REGIONS: Final = frozenset(Locale("en").territories)
+# By "Norwegian" nearly everybody means Bokmål, and CLDR has its dates and numbers under that name.
+_LANGUAGES: Final[Mapping[str, str]] = {**get_global("language_aliases"), "no": "nb"}
 _REGIONS: Final[Mapping[str, list[str]]] = get_global("territory_aliases")
 _LIKELY: Final[Mapping[str, str]] = get_global("likely_subtags")
 _RIGHT_TO_LEFT: Final = frozenset({"Adlm", "Arab", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa"})
@@ -81,9 +84,9 @@ def canonical(written: str) -> str | None:
 
 def _is_known(language: str, script: str, region: str) -> bool:
     return (
-        language in _KNOWN.languages
-        and (not script or script in _KNOWN.scripts)
-        and (not region or region in _KNOWN.territories)
+        language in _KNOWN_LANGUAGES
+        and (not script or script in _KNOWN_SCRIPTS)
+        and (not region or region in _KNOWN_REGIONS)
     )
 
 
@@ -122,16 +125,30 @@ def _misnamed(where: str, tag: str, better: str) -> TemplateError:
 def chain(tag: str) -> Iterator[str]:
     """Yield a tag and what it falls back to, the default last (RFC 4647, 3.4).
 
-    >>> list(chain("zh-Hant-TW-x-old"))
-    ['zh-Hant-TW-x-old', 'zh-Hant-TW', 'zh-Hant', 'zh', '']
+    Where a region writes its language in another script than most, that script stands before the language: who reads
+    Chinese in Taiwan is better served by `zh-Hant` than by `zh`. RFC 4647 knows nothing of scripts that are not written.
+
+    >>> list(chain("zh-Hant-TW-x-old")), list(chain("zh-TW"))
+    (['zh-Hant-TW-x-old', 'zh-Hant-TW', 'zh-Hant', 'zh', ''], ['zh-TW', 'zh-Hant', 'zh', ''])
     """
     subtags = tag.split("-") if tag else []
     while subtags:
         yield "-".join(subtags)
+        if script := _script_of_its_own(subtags):
+            yield f"{subtags[0]}-{script}"
         subtags.pop()
         if subtags and len(subtags[-1]) == 1:
             subtags.pop()
     yield DEFAULT
+
+
+def _script_of_its_own(subtags: Sequence[str]) -> str:
+    """Return the script of a language and its region, "" if it is the usual one."""
+    if len(subtags) != len(("zh", "TW")) or len(subtags[1]) > len("419"):
+        return ""
+    here = _LIKELY.get("_".join(subtags), "").split("_")
+    usual = _LIKELY.get(subtags[0], "").split("_")
+    return here[1] if len(here) > 1 and here[1:2] != usual[1:2] else ""
 
 
 def lookup(wanted: str, available: Collection[str]) -> str:
