@@ -11,7 +11,7 @@ Invariants:
     What was a text, a number, a list or an object still is one, and dates and times still are.
 
 Standards:
-    RFC 2606 (reserved names), 2: `.invalid` is never delivered to.
+    RFC 2606 (reserved names), 2: `.invalid` is never delivered to. RFC 5322 (Internet message format), 3.2.3 atext.
 """
 
 import re
@@ -22,7 +22,8 @@ from typing import Any, Final
 # Without these another variant of a template would be shown than the contact gets.
 KEPT: Final = frozenset({"locale", "language", "lang", "country"})
 _DIGITS: Final = re.compile(r"\d")
-_LOCAL_PART: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+(?=@[\w-]+\.)")
+_SIGNS: Final = frozenset("!#$%&'*+-./=?^_`{|}~")  # RFC 5322's atext and the dot
+_DOMAIN: Final = re.compile(r"[\w-]+\.")
 
 
 def stand_in(contact_id: int) -> str:
@@ -32,7 +33,21 @@ def stand_in(contact_id: int) -> str:
 
 def without_addresses(text: str) -> str:
     """Return text whose addresses have lost what stands before the @: a tenant's own may stand in a template."""
-    return _LOCAL_PART.sub("…", text)
+    first, *rest = text.split("@")
+    pieces = [first]
+    for piece in rest:
+        if _DOMAIN.match(piece):
+            pieces[-1] = _without_local_part(pieces[-1])
+        pieces.append(piece)
+    return "@".join(pieces)
+
+
+def _without_local_part(text: str) -> str:
+    """Return text that ends before an @, walked back once: a picture in a page is one word of a hundred thousand signs."""
+    end = len(text)
+    while end and (text[end - 1].isalnum() or text[end - 1] in _SIGNS):
+        end -= 1
+    return text if end == len(text) else f"{text[:end]}…"
 
 
 def masked(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _HIDDEN: Final = re.compile(
     r"<(div|span|td|p)\b[^>]*display\s*:\s*none[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE
 )
 _LONG_WORD: Final = re.compile(r"(\S{40})\S+")
-_TAGS: Final = re.compile(r"<[^>]*>")
+_TAGS: Final = re.compile(r"<[^<>]*>")
 _BLANKS: Final = re.compile("[\\s\u00a0\u00ad\u034f\u200b-\u200f\u2007\u2060\ufeff]+")
 
 
@@ -67,7 +67,7 @@ def report(*, tenant: str, campaign: str, shown: Sequence[Shown], findings: Sequ
 
 def preheader_of(html: str) -> str:
     """Return what a list of messages shows behind the subject: the text of the first element that is hidden."""
-    found = _HIDDEN.search(html)
+    found = _HIDDEN.search(html[:MOST_SOURCE])
     return _BLANKS.sub(" ", unescape(_TAGS.sub(" ", found[2]))).strip() if found else ""
 
 

@@ -42,7 +42,14 @@ def test_the_stand_in_of_an_address_is_nobodys() -> None:
         ("Acme <news+x@acme.example>", "Acme <…@acme.example>"),
         ('href="mailto:jörg.o\'neil@acme.example"', 'href="mailto:…@acme.example"'),
         ("3 @ 5 and @media", "3 @ 5 and @media"),
+        ("a@b.example,c@d.example", "…@b.example,…@d.example"),
     ],
 )
 def test_addresses_lose_what_stands_before_the_at(text: str, shown: str) -> None:
     assert without_addresses(text) == shown
+
+
+def test_a_word_of_a_megabyte_is_walked_once() -> None:
+    """Quadratic, this would take minutes."""
+    picture = "A" * 1_000_000
+    assert without_addresses(f"{picture}\n{picture} x@acme.example") == f"{picture}\n{picture} …@acme.example"

@@ -101,3 +101,9 @@ def test_a_long_link_does_not_push_the_table_over_the_edge() -> None:
     )
     line = next(line for line in told(sample).splitlines() if line.startswith("| List-Unsubscribe"))
     assert line == r"| List-Unsubscribe | \<https\:\/\/mail\.acme\.example\/u\/ttttttttttt… |"
+
+
+def test_hostile_html_has_no_preheader_and_costs_no_time() -> None:
+    """Unclosed hidden elements and brackets without end: what an author may write, and a worker must survive."""
+    assert preheader_of('<div style="display:none">' * 20_000) == ""
+    assert preheader_of('<div style="display:none">' + "<" * 400_000 + "</div>") == ""
