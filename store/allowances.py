@@ -88,7 +88,7 @@ def open_day(
     """
     key = {"tenant_id": tenant_id, "sending_domain_id": sending_domain_id}
     if day.schedule == ADAPTIVE:
-        paces = standings.begin(session, **key, day=day.on, starts=_starts(session, key, planned))
+        paces = standings.start_paces(session, **key, day=day.on, starts=_starts(session, key, planned))
         _insert(session, key, day.on, {provider: paces[provider].cap for provider in planned})
     elif day.schedule is not None:
         _insert(session, key, day.on, _of_rung(session, key, day.schedule))

@@ -20,7 +20,7 @@ class Standing:
     decided_on: date
 
 
-def begin(
+def start_paces(
     session: Session, *, tenant_id: int, sending_domain_id: int, day: date, starts: Mapping[str, Pace]
 ) -> dict[str, Pace]:
     """Give providers that have no pace their first one; return the paces of all of these providers."""

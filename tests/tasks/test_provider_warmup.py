@@ -188,7 +188,7 @@ def paces(stage: Stage, scene: Scene, **caps: int) -> None:
     """Let the domain stand with these providers at such caps since today."""
     with stage.database.begin() as session:
         today = allowances.today(session, **scene.domain).on
-        standings.begin(
+        standings.start_paces(
             session, **scene.domain, day=today, starts={each: Pace(cap=most) for each, most in caps.items()}
         )
 
