@@ -21,11 +21,12 @@ from gateways import render_answers
 
 
 START_SECONDS: Final = 30.0
-LOOK: Final = 0.25  # how often we look at a child that is late, in seconds
+LOOK: Final = 0.1  # how often we look at a child that is late, in seconds
 _STARVED: Final = 5  # times the limit that a child may take when it was not given the processor
 # As clock_getcpuclockid(3) makes a clock's id; psutil takes a hundred times as long.
 _CPU_OF_A_PROCESS: Final = 2
-_LONG: Final = 1.0  # seconds of the processor after which others go first, whatever the limit is
+_BUSY: Final = 1 / 10, 1 / 4  # of the limit: after these others go first, by one rank and by two
+_LONG: Final = 1.0  # seconds, and by one rank whatever the limit is
 # Linux gives these a tenth and a thirtieth of what it gives to an equal. Who is given nothing at all never ends.
 _NICE: Final = {Rank.BEHIND: 10, Rank.LAST: 15}
 _NICEST: Final = 19
@@ -42,7 +43,7 @@ class LateError(Exception):
 class Child:
     """One child process and the socket to it."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, rank: Rank = Rank.EQUAL) -> None:
         ours, theirs = socket.socketpair()
         folder = tempfile.mkdtemp(prefix="posthouse-render-")
         try:
@@ -58,6 +59,7 @@ class Child:
                     start_new_session=True,
                 )
             self.rank = Rank.EQUAL
+            self.let_others_first(rank)
             self._socket, self._buffer = ours, bytearray()
             self._close = weakref.finalize(self, _end, self._process, ours)
             self.walls = self._hello()
@@ -131,8 +133,8 @@ class Child:
             waited, spent = time.monotonic() - started, self.cpu_seconds() - busy_at_first
             if waited >= seconds and (spent >= seconds / 2 or waited >= _STARVED * seconds):
                 raise LateError
-            if spent > min(seconds / 4, _LONG):
-                self.let_others_first(Rank.LAST if spent > seconds / 4 else Rank.BEHIND)
+            if spent > min(seconds * _BUSY[0], _LONG):
+                self.let_others_first(Rank.LAST if spent > seconds * _BUSY[1] else Rank.BEHIND)
 
     def cpu_seconds(self) -> float:
         """Return the seconds of the processor that it has had until now.

@@ -264,8 +264,11 @@ class RemoteTemplate:
     def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Return the child's answer. What it dies of once may have been anything; twice, it was this request."""
         conduct, deaths = self._not_resting(), 0
-        # What was stopped is compiled again at once: that is short, and its next message may be a good one.
-        rank = Rank.EQUAL if "open" in request else conduct.rank(self._renderer.render_seconds)
+        rank = conduct.rank(self._renderer.render_seconds)
+        if "open" in request:
+            rank = min(
+                rank, Rank.BEHIND
+            )  # what was stopped is soon compiled again: its next message may be a good one
         for _ in range(_TRIES):
             try:
                 with self._believing_nothing():
@@ -274,7 +277,7 @@ class RemoteTemplate:
                 late = TemplateLimitError(f"it takes more than {seconds:g} s", hint="shorten its loops")
                 raise self._stopped(late, seconds) from error
             except DeadError as error:
-                deaths += 1
+                deaths, rank = deaths + 1, max(rank, Rank.BEHIND)
                 if deaths == _DEATHS:
                     dead = TemplateLimitError("the process that renders it ends", hint="shorten it")
                     raise self._stopped(dead, 0.0) from error

@@ -44,7 +44,8 @@ class Seat:
             self.close()
         if self._child is None:
             self.starts += 1
-            self._child = _nursery.submit(Child, self._bootstrap).result()
+            # Never last: a message can wait, but nobody waits for minutes until it can be asked for.
+            self._child = _nursery.submit(Child, self._bootstrap, min(rank, Rank.BEHIND)).result()
         self._child.let_others_first(rank)
         return self._child
 
