@@ -47,6 +47,9 @@ def take(page: Path, picture: Path, *, width: int, height: int) -> None:
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
+            # A sandboxed frame would be drawn by a process of its own, for which the picture does not wait: on a busy
+            # machine half of them were white (Chromium 156). Our page around it has nothing to be kept from it.
+            "--disable-features=IsolateSandboxedIframes",
             f"--user-data-dir={profile}",
             f"--window-size={width},{height}",
             f"--screenshot={picture.resolve()}",

@@ -145,6 +145,7 @@ def test_an_operator_looks_at_the_messages_before_they_leave(
     expect(shown).to_have_count(3)
     # The browser has drawn it: Prefect's cleaning has left the picture's address alone.
     assert shown.first.evaluate("image => image.naturalWidth") == 680
+    assert len(shown.first.get_attribute("src") or "") > 10_000, "a white picture has some 5,000 characters"
     expect(page.get_by_test_id("markdown-display")).not_to_contain_text("readers.example")
     picture(page, "prefect-preview")
 
