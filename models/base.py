@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     Dialect,
     ForeignKey,
@@ -49,6 +51,11 @@ def moment(name: str, *, required: bool = False, default: str | None = None) -> 
         nullable=not required,
         server_default=text(default) if default else None,
     )
+
+
+def derived(name: str, expression: str) -> Column[bool]:
+    """Return a boolean that PostgreSQL keeps as the truth of an expression of its row."""
+    return Column(name, Boolean, Computed(expression, persisted=True), nullable=True)
 
 
 def json_object(name: str) -> Column[Any]:

@@ -177,10 +177,10 @@ def ready(session: Session, *, tenant_id: int) -> Sequence[Row]:
                OR (c.state = 'sending' AND (c.resume_at IS NULL OR c.resume_at <= now())
                    AND NOT EXISTS (
                        SELECT FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
-                         AND d.state IN ('claimed', 'submitting') AND d.lease_until > now())
+                         AND d.is_leased AND d.state IN ('claimed', 'submitting') AND d.lease_until > now())
                    AND (c.planned_at IS NULL OR (
                        SELECT true FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
-                         AND d.state = 'pending' AND (d.not_before IS NULL OR d.not_before <= now()
+                         AND d.state = 'pending' AND d.is_pending AND (d.not_before IS NULL OR d.not_before <= now()
                                                       OR d.not_before > now() + :too_long) LIMIT 1))))
            ORDER BY c.id""",
         tenant_id=tenant_id,

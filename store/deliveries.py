@@ -4,6 +4,9 @@ A batch names the tenant of each of its rows, and is `MATERIALIZED`, so that its
 tenant as a constant the planner may read all of the tenant's deliveries for each window, as long as statistics do not
 know them: a campaign of 20,000, planned a second ago, was recorded at 7.6 ms a window in place of 0.5.
 
+`is_pending` and `is_leased` are what the partial indexes follow, so that an intent, which changes neither, writes no index
+entry. `state` is named beside them all the same: of a boolean that it has no statistics of, the planner expects a half.
+
 All times are the database's: leases of a worker with a wrong clock end when everybody else thinks they do. Rows are
 always taken in order of id, so that two transactions never wait for each other in a circle.
 
@@ -91,7 +94,7 @@ def claim(
                SELECT walked.tenant_id, walked.id FROM share s, LATERAL (
                    SELECT tenant_id, id FROM delivery
                    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = s.provider
-                     AND state = 'pending' AND (tier, id) > (s.after_tier, s.after_id)
+                     AND state = 'pending' AND is_pending AND (tier, id) > (s.after_tier, s.after_id)
                      AND (not_before IS NULL OR not_before <= clock_timestamp()
                           OR not_before > clock_timestamp() + :too_long)
                    ORDER BY tier, id LIMIT s.most FOR UPDATE SKIP LOCKED
@@ -126,7 +129,7 @@ def pending_at(
         session,
         """SELECT asked.provider FROM unnest(CAST(:providers AS text[])) AS asked (provider), LATERAL (
                SELECT FROM delivery WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id
-                 AND provider = asked.provider AND state = 'pending' LIMIT 1) AS found""",
+                 AND provider = asked.provider AND state = 'pending' AND is_pending LIMIT 1) AS found""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
         providers=list(providers),
@@ -380,7 +383,7 @@ def due_in(
         session,
         """SELECT min(not_before) AS next_at, clock_timestamp() AS now FROM delivery
            WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = ANY(:providers)
-             AND state = 'pending' AND not_before IS NOT NULL""",
+             AND state = 'pending' AND is_pending AND not_before IS NOT NULL""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
         providers=list(providers),

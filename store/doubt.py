@@ -24,7 +24,7 @@ def waits(session: Session, *, tenant_id: int) -> bool:
     """Whether anybody of the tenant is in doubt, or will be as soon as the leases that are over are ended."""
     found = rows(
         session,
-        """SELECT FROM delivery WHERE tenant_id = :tenant_id AND (
+        """SELECT FROM delivery WHERE tenant_id = :tenant_id AND is_leased AND (
                state = 'in_doubt' OR (state = 'submitting' AND lease_until < clock_timestamp())) LIMIT 1""",
         tenant_id=tenant_id,
     )
@@ -47,7 +47,7 @@ def under_evidence(session: Session, *, tenant_id: int, guard: timedelta, limit:
                SELECT d.id, d.attempt_id, d.submitted_at,
                       floor(extract(epoch FROM d.submitted_at) / :slot)::bigint AS slot
                FROM delivery d JOIN campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
-               WHERE d.tenant_id = :tenant_id AND d.state = 'in_doubt' AND c.policy = :policy AND c.state = 'sending'
+               WHERE d.tenant_id = :tenant_id AND d.is_leased AND d.state = 'in_doubt' AND c.policy = :policy AND c.state = 'sending'
                  AND d.submitted_at < (SELECT now FROM clock) - :guard
                  AND NOT EXISTS (SELECT FROM ledger_quarantine q WHERE q.began_at > d.submitted_at)
                  AND NOT EXISTS (SELECT FROM ses_account a
@@ -116,7 +116,7 @@ def send_again(session: Session, *, tenant_id: int, after: timedelta) -> int:
         session,
         """UPDATE delivery d SET state = 'pending', lease_until = NULL, not_before = NULL
            FROM campaign c
-           WHERE d.tenant_id = :tenant_id AND d.state = 'in_doubt' AND d.submitted_at < clock_timestamp() - :after
+           WHERE d.tenant_id = :tenant_id AND d.is_leased AND d.state = 'in_doubt' AND d.submitted_at < clock_timestamp() - :after
              AND c.tenant_id = d.tenant_id AND c.id = d.campaign_id AND c.policy = 'at_least_once'
              AND c.state = 'sending'""",
         tenant_id=tenant_id,
@@ -130,7 +130,7 @@ def give_up(session: Session, *, tenant_id: int, after: timedelta) -> int:
         session,
         """UPDATE delivery SET state = 'unconfirmed', lease_until = NULL, resolved_by = 'policy',
                resolved_at = clock_timestamp()
-           WHERE tenant_id = :tenant_id AND state = 'in_doubt' AND submitted_at < clock_timestamp() - :after""",
+           WHERE tenant_id = :tenant_id AND is_leased AND state = 'in_doubt' AND submitted_at < clock_timestamp() - :after""",
         tenant_id=tenant_id,
         after=after,
     )

@@ -17,7 +17,7 @@ def runs_at_work(session: Session, *, tenant_id: int) -> set[str]:
     found = rows(
         session,
         """SELECT DISTINCT split_part(claim_token, '.', 1) AS run FROM delivery
-           WHERE tenant_id = :tenant_id AND state IN ('claimed', 'submitting') AND lease_until > clock_timestamp()
+           WHERE tenant_id = :tenant_id AND is_leased AND state IN ('claimed', 'submitting') AND lease_until > clock_timestamp()
              AND claim_token NOT LIKE '.%'""",
         tenant_id=tenant_id,
     )
@@ -32,7 +32,7 @@ def end(session: Session, *, tenant_id: int, dead_runs: Collection[str]) -> int:
     return count(
         session,
         """UPDATE delivery SET lease_until = clock_timestamp()
-           WHERE tenant_id = :tenant_id AND state IN ('claimed', 'submitting') AND lease_until > clock_timestamp()
+           WHERE tenant_id = :tenant_id AND is_leased AND state IN ('claimed', 'submitting') AND lease_until > clock_timestamp()
              AND split_part(claim_token, '.', 1) = ANY(:dead_runs)""",
         tenant_id=tenant_id,
         dead_runs=list(dead_runs),
@@ -51,7 +51,7 @@ def reap(session: Session, *, tenant_id: int) -> tuple[int, int]:
         session,
         """WITH over AS (
                SELECT id, state FROM delivery
-               WHERE tenant_id = :tenant_id AND state IN ('claimed', 'submitting')
+               WHERE tenant_id = :tenant_id AND is_leased AND state IN ('claimed', 'submitting')
                  AND lease_until < clock_timestamp()
                ORDER BY id FOR UPDATE SKIP LOCKED
            ), moved AS (
@@ -77,7 +77,7 @@ def _skip_cancelled(session: Session, tenant_id: int) -> None:
                resolved_at = clock_timestamp()
            FROM campaign c
            WHERE c.tenant_id = :tenant_id AND c.state = :cancelled
-             AND d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.state = 'pending'""",
+             AND d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.state = 'pending' AND d.is_pending""",
         tenant_id=tenant_id,
         cancelled=CampaignState.CANCELLED,
     )
