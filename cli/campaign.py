@@ -3,7 +3,7 @@
 import getpass
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -15,11 +15,13 @@ from core.deliveries import Policy
 from core.errors import InputError
 from core.preflight import Finding
 from core.runs import Ending, Tally
+from core.windows import Hours, Timing, window_of
 from store import campaigns, tenants
 from tasks import accounts, sending, stretch
 from tasks import campaigns as steps
 from tasks import preflight as checks
 from tasks import seeds as seed_steps
+from tasks import timing as timing_steps
 from tasks.preflight import Preflight
 from tasks.resources import resources
 
@@ -35,6 +37,21 @@ Rules = Annotated[
         metavar="RULE[,RULE]",
         help="Findings that shall not forbid the start; needs --reason. Kept with your name.",
     ),
+]
+Windows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--window", help="Hours in which messages may leave, such as '09:00-18:00 mon-fri'; may be repeated."
+    ),
+]
+ByReader = Annotated[
+    bool, typer.Option("--by-reader", help="Hours are meant by each reader's clock, the contact's time_zone.")
+]
+SpreadHours = Annotated[
+    float, typer.Option(min=0, max=720, help="Spread the messages evenly over so many hours.")
+]
+GiveUpAt = Annotated[
+    str | None, typer.Option(help="ISO time with a zone; whoever still waits then is skipped.")
 ]
 STRETCH_SECONDS = 30.0  # after each, the progress bar moves
 PATIENCE_SECONDS = 600.0  # how long to wait for an SES that cannot be reached
@@ -54,6 +71,10 @@ def create(
     policy: Annotated[
         Policy, typer.Option(help="What happens to doubt that nothing settles.")
     ] = Policy.EVIDENCE,
+    window: Windows = None,
+    by_reader: ByReader = False,
+    spread_hours: SpreadHours = 0,
+    give_up_at: GiveUpAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a campaign; nothing is sent."""
@@ -67,8 +88,43 @@ def create(
             subject=subject,
             start_at=_moment(start_at) if start_at else None,
             policy=policy,
+            timing=_timing(window, by_reader, spread_hours, give_up_at),
         )
         answer({"campaign_id": campaign_id}, as_json=as_json)
+
+
+def _timing(
+    windows: list[str] | None, by_reader: bool, spread_hours: float, give_up_at: str | None
+) -> Timing:
+    return Timing(
+        hours=Hours(windows=tuple(window_of(text) for text in windows or ())),
+        by_reader=by_reader,
+        spread=timedelta(hours=spread_hours),
+        give_up_at=_moment(give_up_at) if give_up_at else None,
+    )
+
+
+@app.command()
+def timing(
+    campaign_id: Id,
+    *,
+    window: Windows = None,
+    by_reader: ByReader = False,
+    spread_hours: SpreadHours = 0,
+    give_up_at: GiveUpAt = None,
+    reason: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give a campaign other hours or another end, also while it is being sent; what is not given is taken away."""
+    with errors_as_answers(as_json=as_json):
+        done = timing_steps.set_timing(
+            resources(),
+            campaign_id,
+            _timing(window, by_reader, spread_hours, give_up_at),
+            reason=reason,
+            actor=getpass.getuser(),
+        )
+        answer(done, as_json=as_json)
 
 
 def _moment(text: str) -> datetime:

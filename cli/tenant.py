@@ -11,6 +11,7 @@ from core.tenants import DeliveryApi, TenantState
 from models import Tenant
 from store import sending_domains, tenants
 from tasks import tenants as steps
+from tasks import timing
 from tasks import warmup as warmup_steps
 from tasks.resources import resources
 
@@ -107,6 +108,41 @@ def set_(
     with errors_as_answers(as_json=as_json):
         steps.set_delivery_api(resources(), slug, api=delivery_api, actor=getpass.getuser(), anyway=anyway)
         _answer(slug, as_json=as_json)
+
+
+@app.command()
+def manners(
+    slug: Slug,
+    *,
+    quiet_hours: Annotated[
+        str | None, typer.Option(help="Hours in which nothing leaves, such as 21:00-08:00; `none` ends them.")
+    ] = None,
+    blackout: Annotated[
+        str | None,
+        typer.Option(help="Dates on which nothing leaves, such as 2026-12-24,2026-12-25; `none` ends them."),
+    ] = None,
+    frequency_cap: Annotated[
+        str | None,
+        typer.Option(help="Messages to one person within days, such as 3/7; `none` ends it."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show or set what holds for all of a tenant's campaigns: quiet hours, days off, and how often one person is mailed."""
+    with errors_as_answers(as_json=as_json):
+        given = {"quiet_hours": quiet_hours, "blackout": blackout, "frequency_cap": frequency_cap}
+        changes = {name: _written(name, text) for name, text in given.items() if text is not None}
+        if changes:
+            document = timing.set_manners(resources(), slug, changes, reason=reason, actor=getpass.getuser())
+        else:
+            document = timing.manners(resources(), slug)
+        answer(document, as_json=as_json)
+
+
+def _written(name: str, text: str) -> object:
+    if text == "none":
+        return None
+    return [part.strip() for part in text.split(",")] if name == "blackout" else text
 
 
 @app.command()

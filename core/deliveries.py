@@ -117,6 +117,8 @@ class SkipReason(StrEnum):
     RETIRED = "retired"  # hygiene retired the contact
     NO_CONSENT = "no_consent"
     CANCELLED = "cancelled"
+    TOO_LATE = "too_late"  # the campaign's end came first
+    TOO_OFTEN = "too_often"  # the person has had as many messages as the tenant wants, within so many days
 
 
 class Policy(StrEnum):

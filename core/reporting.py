@@ -227,6 +227,8 @@ _SKIPPED = {
     SkipReason.RETIRED: "hygiene has retired the contact",
     SkipReason.NO_CONSENT: "there is no consent on record",
     SkipReason.CANCELLED: "the campaign was cancelled",
+    SkipReason.TOO_LATE: "the campaign was given up before the message's turn came",
+    SkipReason.TOO_OFTEN: "the person has had as many messages lately as the tenant allows",
 }
 
 _STANDING = {

@@ -15,6 +15,7 @@ class Ending(StrEnum):
 
     MORE = "more"  # its time was up: go on at once
     NOTHING_DUE = "nothing_due"  # nobody is waiting now
+    HOURS = "hours"  # outside of the hours in which its messages may leave: go on when they begin
     ALLOWANCE = "allowance"  # today's warm-up allowance is used: go on tomorrow
     QUOTA = "quota"  # the account's 24-hour quota is used: go on when it rolls off
     BLOCKED = "blocked"  # SES cannot be reached: go on after the pause

@@ -5,7 +5,7 @@ two runs of one campaign at once are harmless: the ledger, not Prefect, decides 
 """
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import count
 
@@ -21,6 +21,7 @@ from core import reporting
 from core.campaigns import STARTABLE, CampaignState, Status
 from core.errors import InputError
 from core.runs import Ending, Tally
+from core.windows import Hours, Timing, window_of
 from flows import forms, steps
 from flows.artifacts import Progress, name_run, publish_check, publish_preview, publish_report
 from flows.refusals import refused, told_in_words
@@ -74,6 +75,23 @@ def send_campaign(
     start: datetime | None = forms.field(
         "Not before", "The campaign starts by itself at this time. With None it starts at once.", None
     ),
+    hours: str = forms.field(
+        "Hours",
+        "Of a new campaign: when its messages may leave, such as 09:00-18:00 mon-fri; empty is always.",
+        "",
+    ),
+    spread_hours: float = forms.field(
+        "Spread over hours",
+        "Of a new campaign: its messages leave evenly over so many hours.",
+        0,
+        minimum=0,
+        maximum=720,
+    ),
+    give_up: datetime | None = forms.field(
+        "Give up at",
+        "Of a new campaign: whoever still waits at this time is skipped. With None nobody is.",
+        None,
+    ),
     approval: Approval = forms.field(
         "Approval", "ask suspends the run until a person has seen the numbers and says yes.", Approval.NONE
     ),
@@ -86,10 +104,22 @@ def send_campaign(
     ),
     reason: str = forms.field("Reason", "Why these are overridden; kept in the audit.", ""),
     operator: str = forms.field("Your name", "Who overrides them; Prefect itself knows no users.", ""),
+    *,
+    by_reader: bool = forms.field(
+        "By the readers' clocks",
+        "On: the hours are meant by each reader's time zone, if the contact has one.",
+        False,
+    ),
 ) -> State[None]:
     """Send one campaign of one tenant, until it is done or out of today's allowance."""
     if campaign_id is None:
-        campaign_id = _create(tenant, template, audience, name, subject)
+        timing = Timing(
+            hours=Hours(windows=(window_of(hours),) if hours.strip() else ()),
+            by_reader=by_reader,
+            spread=timedelta(hours=spread_hours),
+            give_up_at=_utc(give_up) if give_up else None,
+        )
+        campaign_id = _create(tenant, template, audience, name, subject, timing)
     campaign = campaigns.find(resources(), tenant_slug=tenant, campaign_id=campaign_id)
     name_run(f"{tenant} · {campaign.name}")
     steps.read_quota()
@@ -113,7 +143,7 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _create(tenant: str, template: str, audience: str, name: str, subject: str) -> int:
+def _create(tenant: str, template: str, audience: str, name: str, subject: str, timing: Timing) -> int:
     """Create the campaign of this run, once, however often the run starts over. It is a draft until it may start."""
     if not template or not audience:
         raise InputError(
@@ -126,6 +156,7 @@ def _create(tenant: str, template: str, audience: str, name: str, subject: str) 
         audience=audience,
         template=template,
         subject=subject or None,
+        timing=timing,
         origin=f"prefect:{flow_run.id}" if flow_run.id else None,
     )
 

@@ -1,5 +1,6 @@
 """Nouns: SQLModel tables with their constraints and no behaviour. Importing this imports them all, for Alembic."""
 
+from models.breaker import Breaker, BreakerCount, BreakerFirst, CampaignVanguard
 from models.campaign import Campaign, CampaignExclusion, CampaignProvider, TemplateVersion
 from models.contact import Audience, AudienceMember, Contact, ContactImport, ContactState, ImportRejection
 from models.delivery import AuditEntry, Delivery, DeliveryAttempt, DeliveryFact
@@ -18,9 +19,13 @@ __all__ = [
     "Audience",
     "AudienceMember",
     "AuditEntry",
+    "Breaker",
+    "BreakerCount",
+    "BreakerFirst",
     "Campaign",
     "CampaignExclusion",
     "CampaignProvider",
+    "CampaignVanguard",
     "Contact",
     "ContactImport",
     "ContactState",

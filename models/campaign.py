@@ -58,7 +58,7 @@ class Campaign(SQLModel, table=True):
 
     `planned_at` is set when every person of the audience has a row: only then may the first message leave. `resume_at`
     is when dispatch looks at a campaign again that ran out of allowance or quota. `origin` names the flow run that
-    created it, so that a run which starts over finds its own campaign.
+    created it, so that a run which starts over finds its own campaign. `timing` is a `core.windows.Timing`.
     """
 
     __tablename__ = "campaign"
@@ -89,6 +89,7 @@ class Campaign(SQLModel, table=True):
     )
     state_reason: str = Field(default="", sa_column=words("state_reason", ""))
     origin: str | None = Field(default=None, sa_column=words("origin", required=False))
+    timing: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("timing"))
     start_at: datetime | None = Field(default=None, sa_column=moment("start_at"))
     resume_at: datetime | None = Field(default=None, sa_column=moment("resume_at"))
     planned_at: datetime | None = Field(default=None, sa_column=moment("planned_at"))

@@ -47,6 +47,7 @@ class Delivery(SQLModel, table=True):
             "tenant_id",
             "campaign_id",
             "provider",
+            "send_after",
             "tier",
             "id",
             postgresql_where=text("is_pending"),
@@ -69,6 +70,9 @@ class Delivery(SQLModel, table=True):
     state: State = Field(default=State.PENDING, sa_column=word("state", State.PENDING, of=State))
     skip_reason: SkipReason | None = Field(
         default=None, sa_column=word("skip_reason", of=SkipReason, required=False)
+    )
+    send_after: datetime = Field(
+        sa_column=moment("send_after", required=True, default="'1970-01-01 00:00:00+00'::timestamptz")
     )
     not_before: datetime | None = Field(default=None, sa_column=moment("not_before"))
     claim_token: str | None = Field(default=None, sa_column=words("claim_token", required=False))

@@ -5,11 +5,12 @@ its row is the one that every intent reads and locks.
 """
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Float, Integer, Text
 from sqlmodel import Column, Field, SQLModel
 
-from models.base import moment, words
+from models.base import json_object, moment, words
 
 
 class SesAccount(SQLModel, table=True):
@@ -20,7 +21,8 @@ class SesAccount(SQLModel, table=True):
 
     While `quarantine_id` names a row of `ledger_quarantine`, no intent is committed. `others_24_hours` is what other
     applications were seen to send through the account. `canary_at` is when one mail was last sent by both of SES's calls,
-    to be compared.
+    to be compared. While `tripped_at` is set, the breaker of all tenants together lets nothing leave; `breaker_base` are the
+    counts at which a person let it go on, by day.
     """
 
     __tablename__ = "ses_account"
@@ -42,4 +44,7 @@ class SesAccount(SQLModel, table=True):
     ledger_timeline: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
     others_24_hours: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
     canary_at: datetime | None = Field(default=None, sa_column=moment("canary_at"))
+    tripped_at: datetime | None = Field(default=None, sa_column=moment("tripped_at"))
+    tripped_why: str = Field(default="", sa_column=words("tripped_why", ""))
+    breaker_base: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("breaker_base"))
     quarantine_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))

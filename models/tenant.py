@@ -1,6 +1,7 @@
 """A tenant: one client of the agency, its identity in mail and its state."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Text
 from sqlmodel import Column, Field, SQLModel
@@ -40,5 +41,5 @@ class Tenant(SQLModel, table=True):
     delivery_api: DeliveryApi = Field(
         default=DeliveryApi.SINGLE, sa_column=word("delivery_api", DeliveryApi.SINGLE, of=DeliveryApi)
     )
-    policies: dict[str, int] = Field(default_factory=dict, sa_column=json_object("policies"))
+    policies: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("policies"))
     created_at: datetime | None = Field(default=None, sa_column=created())

@@ -1,7 +1,9 @@
 """Campaigns: create, find, move between states, and count how they stand."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
@@ -12,7 +14,7 @@ from core.outcomes import LONGER_THAN_ANY_RETRY
 from core.rendering import TemplateSources
 from models import Campaign, TemplateVersion
 from store import auditing, quarantine
-from store.session import Row, count, rows, run
+from store.session import Row, count, one, rows, run
 
 
 def pin_template(session: Session, *, tenant_id: int, sources: TemplateSources) -> str:
@@ -180,12 +182,38 @@ def ready(session: Session, *, tenant_id: int) -> Sequence[Row]:
                          AND d.is_leased AND d.state IN ('claimed', 'submitting') AND d.lease_until > now())
                    AND (c.planned_at IS NULL OR (
                        SELECT true FROM delivery d WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id
-                         AND d.state = 'pending' AND d.is_pending AND (d.not_before IS NULL OR d.not_before <= now()
+                         AND d.state = 'pending' AND d.is_pending AND d.send_after <= now() AND (d.not_before IS NULL OR d.not_before <= now()
                                                       OR d.not_before > now() + :too_long) LIMIT 1))))
            ORDER BY c.id""",
         tenant_id=tenant_id,
         too_long=LONGER_THAN_ANY_RETRY,
     )
+
+
+def set_timing(session: Session, *, tenant_id: int, campaign_id: int, timing: Mapping[str, Any]) -> None:
+    """Give a campaign other hours, and let it look at once whether they are open."""
+    run(
+        session,
+        """UPDATE campaign SET timing = CAST(:timing AS jsonb), resume_at = NULL
+           WHERE tenant_id = :tenant_id AND id = :campaign_id""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        timing=json.dumps(dict(timing)),
+    )
+
+
+def clock_of(session: Session, *, tenant_id: int, campaign_id: int) -> Row:
+    """Return what says when a campaign's messages may leave: timing, policies and time_zone of its tenant, and now."""
+    row = one(
+        session,
+        """SELECT c.timing, t.policies, t.time_zone, clock_timestamp() AS now
+           FROM campaign c JOIN tenant t ON t.id = c.tenant_id
+           WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+    assert row is not None
+    return row
 
 
 def wait_until_tomorrow(session: Session, *, tenant_id: int, campaign_id: int) -> None:

@@ -18,7 +18,7 @@ See:
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlmodel import Session
@@ -40,17 +40,18 @@ class Claimed:
     address: str
     attributes: Mapping[str, Any]
     provider: str
-    tier: int
+    position: "Position"
 
 
 class Position(NamedTuple):
     """A place in the order in which one mailbox provider's messages leave."""
 
+    send_after: datetime
     tier: int
     delivery_id: int
 
 
-BEGINNING: Final = Position(-1, 0)
+BEGINNING: Final = Position(datetime(1970, 1, 1, tzinfo=UTC), -1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +89,30 @@ def claim(
     claimed = run(
         session,
         """WITH share AS MATERIALIZED (
-               SELECT * FROM unnest(CAST(:providers AS text[]), CAST(:most AS int[]), CAST(:tiers AS int[]),
-                                    CAST(:ids AS bigint[])) AS s (provider, most, after_tier, after_id)
+               SELECT * FROM unnest(CAST(:providers AS text[]), CAST(:most AS int[]), CAST(:moments AS timestamptz[]),
+                                    CAST(:tiers AS int[]), CAST(:ids AS bigint[]))
+                      AS s (provider, most, after_moment, after_tier, after_id)
            ), due AS MATERIALIZED (
                SELECT walked.tenant_id, walked.id FROM share s, LATERAL (
                    SELECT tenant_id, id FROM delivery
                    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = s.provider
-                     AND state = 'pending' AND is_pending AND (tier, id) > (s.after_tier, s.after_id)
+                     AND state = 'pending' AND is_pending AND send_after <= clock_timestamp()
+                     AND (send_after, tier, id) > (s.after_moment, s.after_tier, s.after_id)
                      AND (not_before IS NULL OR not_before <= clock_timestamp()
                           OR not_before > clock_timestamp() + :too_long)
-                   ORDER BY tier, id LIMIT s.most FOR UPDATE SKIP LOCKED
+                   ORDER BY send_after, tier, id LIMIT s.most FOR UPDATE SKIP LOCKED
                ) AS walked
            )
            UPDATE delivery d SET state = :claimed, claim_token = :token, lease_until = clock_timestamp() + :lease
            FROM due, contact c
            WHERE d.tenant_id = due.tenant_id AND d.id = due.id AND c.tenant_id = d.tenant_id AND c.id = d.contact_id
-           RETURNING d.id, d.contact_id, d.provider, d.tier, c.address, c.attributes""",
+           RETURNING d.id, d.contact_id, d.provider, d.send_after, d.tier, c.address, c.attributes""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
         token=token,
         providers=list(shares),
         most=list(shares.values()),
+        moments=[position.send_after for position in starts],
         tiers=[position.tier for position in starts],
         ids=[position.delivery_id for position in starts],
         lease=lease,
@@ -116,7 +120,14 @@ def claim(
         claimed=State.CLAIMED,
     )
     return [
-        Claimed(row.id, row.contact_id, row.address, row.attributes, row.provider, row.tier)
+        Claimed(
+            row.id,
+            row.contact_id,
+            row.address,
+            row.attributes,
+            row.provider,
+            Position(row.send_after, row.tier, row.id),
+        )
         for row in claimed
     ]
 
@@ -359,6 +370,72 @@ def _settle_attempts(session: Session, tenant_id: int, outcomes: Sequence[Outcom
     )
 
 
+def postpone(session: Session, *, tenant_id: int, token: str, until: Mapping[int, datetime]) -> int:
+    """Give claimed deliveries back, each with the moment before which it waits; return how many."""
+    return count(
+        session,
+        """UPDATE delivery d SET state = 'pending', claim_token = NULL, lease_until = NULL, send_after = w.send_after
+           FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:moments AS timestamptz[])) AS w (id, send_after)
+           WHERE d.tenant_id = :tenant_id AND d.id = w.id AND d.state = 'claimed' AND d.claim_token = :token""",
+        tenant_id=tenant_id,
+        token=token,
+        delivery_ids=list(until),
+        moments=list(until.values()),
+    )
+
+
+def skip_too_often(
+    session: Session,
+    *,
+    tenant_id: int,
+    token: str,
+    delivery_ids: Sequence[int],
+    messages: int,
+    within: timedelta,
+) -> set[int]:
+    """Skip the claimed deliveries whose person has had so many messages of the tenant lately; return their ids.
+
+    A call that may have happened counts. In the transaction of an intent nobody else counts at the same time, because the
+    row of the SES account is locked.
+    """
+    skipped = rows(
+        session,
+        """WITH wanted AS MATERIALIZED (
+               SELECT d.tenant_id, d.id, d.contact_id FROM delivery d
+               WHERE d.tenant_id = :tenant_id AND d.id = ANY(:delivery_ids) AND d.state = 'claimed'
+                 AND d.claim_token = :token
+           ), had AS (
+               SELECT w.tenant_id, w.id FROM wanted w, LATERAL (
+                   SELECT count(*) AS messages FROM delivery o
+                   WHERE o.tenant_id = w.tenant_id AND o.contact_id = w.contact_id
+                     AND o.state IN ('submitting', 'in_doubt', 'sent', 'unconfirmed')
+                     AND o.submitted_at > clock_timestamp() - :within) AS lately
+               WHERE lately.messages >= :messages
+           )
+           UPDATE delivery d SET state = 'skipped', skip_reason = 'too_often', claim_token = NULL, lease_until = NULL,
+               resolved_by = 'policy', resolved_at = clock_timestamp()
+           FROM had WHERE d.tenant_id = had.tenant_id AND d.id = had.id RETURNING d.id""",
+        tenant_id=tenant_id,
+        token=token,
+        delivery_ids=list(delivery_ids),
+        messages=messages,
+        within=within,
+    )
+    return {row["id"] for row in skipped}
+
+
+def give_up_waiting(session: Session, *, tenant_id: int, campaign_id: int) -> int:
+    """Skip everybody who still waits, because the campaign's end has come; who is claimed is left to the claim's holder."""
+    return count(
+        session,
+        """UPDATE delivery SET state = 'skipped', skip_reason = 'too_late', resolved_by = 'policy',
+               resolved_at = clock_timestamp()
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending' AND is_pending""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+
+
 def cancel_waiting(session: Session, *, tenant_id: int, campaign_id: int) -> int:
     """Skip everybody whose message has not begun; doubt and calls in flight are still settled."""
     return count(
@@ -381,9 +458,15 @@ def due_in(
     """
     row = one(
         session,
-        """SELECT min(not_before) AS next_at, clock_timestamp() AS now FROM delivery
-           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = ANY(:providers)
-             AND state = 'pending' AND is_pending AND not_before IS NOT NULL""",
+        """SELECT least(
+               (SELECT min(greatest(not_before, send_after)) FROM delivery
+                WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = ANY(:providers)
+                  AND state = 'pending' AND is_pending AND not_before IS NOT NULL),
+               (SELECT min(soonest.send_after) FROM unnest(CAST(:providers AS text[])) AS asked (provider), LATERAL (
+                    SELECT send_after FROM delivery
+                    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = asked.provider
+                      AND state = 'pending' AND is_pending AND send_after > clock_timestamp()
+                    ORDER BY send_after LIMIT 1) AS soonest)) AS next_at, clock_timestamp() AS now""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,
         providers=list(providers),

@@ -11,6 +11,7 @@ a preview of 10,000 took 3 s, and of 20,000 four times that. Hash and merge join
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlmodel import Session
@@ -195,3 +196,51 @@ def planned(session: Session, *, tenant_id: int, campaign_id: int) -> dict[str, 
         campaign_id=campaign_id,
     )
     return {row["provider"]: int(row["planned"]) for row in found}
+
+
+def zones(session: Session, *, tenant_id: int, campaign_id: int) -> list[str]:
+    """Return the time zones that the readers of a campaign have said, as they were written; "" for those who said none."""
+    found = rows(
+        session,
+        """SELECT DISTINCT coalesce(c.attributes ->> 'time_zone', '') AS zone
+           FROM delivery d JOIN contact c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+           WHERE d.tenant_id = :tenant_id AND d.campaign_id = :campaign_id AND d.state = 'pending'""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+    return [row["zone"] for row in found]
+
+
+def send_zone_after(
+    session: Session, *, tenant_id: int, campaign_id: int, zone: str, moment: datetime
+) -> None:
+    """Let the readers who wrote this time zone wait until a moment."""
+    run(
+        session,
+        """UPDATE delivery d SET send_after = greatest(d.send_after, :moment)
+           FROM contact c
+           WHERE d.tenant_id = :tenant_id AND d.campaign_id = :campaign_id AND d.state = 'pending'
+             AND c.tenant_id = d.tenant_id AND c.id = d.contact_id
+             AND coalesce(c.attributes ->> 'time_zone', '') = :zone""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        zone=zone,
+        moment=moment,
+    )
+
+
+def spread(session: Session, *, tenant_id: int, campaign_id: int, over: timedelta) -> None:
+    """Give each waiting delivery a moment of its own, evenly over a time from now on, the most engaged people first."""
+    run(
+        session,
+        """WITH placed AS MATERIALIZED (
+               SELECT tenant_id, id, (row_number() OVER (PARTITION BY provider ORDER BY tier, id) - 1)::float
+                   / count(*) OVER (PARTITION BY provider) AS part
+               FROM delivery WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending'
+           )
+           UPDATE delivery d SET send_after = clock_timestamp() + placed.part * CAST(:over AS interval) FROM placed
+           WHERE d.tenant_id = placed.tenant_id AND d.id = placed.id""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        over=over,
+    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
@@ -76,6 +77,16 @@ def set_state(session: Session, *, tenant_id: int, state: TenantState, reason: s
         action=f"tenant.{state}",
         subject=f"tenant {tenant_id}",
         reason=reason,
+    )
+
+
+def set_policies(session: Session, *, tenant_id: int, policies: Mapping[str, Any]) -> None:
+    """Keep what a tenant wants of all of its campaigns."""
+    run(
+        session,
+        "UPDATE tenant SET policies = CAST(:policies AS jsonb) WHERE id = :tenant_id",
+        tenant_id=tenant_id,
+        policies=json.dumps(dict(policies)),
     )
 
 

@@ -1,7 +1,7 @@
 """Campaigns: create, start, plan, pause, resume, cancel, settle, conclude."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from core import forecast as forecasting
 from core import headers
@@ -10,9 +10,11 @@ from core.deliveries import Policy
 from core.errors import ConfigurationError, ConflictError, InputError, PreflightError
 from core.forecast import Forecast
 from core.runs import Ending, Tally
+from core.windows import Timing
 from models import Campaign
 from store import audiences, campaigns, control, doubt, leases, planning, sending_domains, tenants
 from tasks import evidence, mailbox_domains, preflight
+from tasks import timing as timings
 from tasks.preflight import Preflight
 from tasks.resources import Resources
 from tasks.templates import sources_for
@@ -28,13 +30,15 @@ def create(
     subject: str | None = None,
     start_at: datetime | None = None,
     policy: Policy = Policy.EVIDENCE,
+    timing: Timing | None = None,
     origin: str | None = None,
 ) -> int:
     """Create a campaign that pins the template as it is now, or a published version of it (`name@3`); return its id.
 
     Raises:
         NotFoundError: There is no such tenant, audience, template or version.
-        InputError: The name is empty, or the subject cannot stand in a header.
+        InputError: The name is empty, the subject cannot stand in a header, or its hours are never open together with the
+            tenant's.
     """
     if not name.strip():
         raise InputError("a campaign needs a name", hint="Give one that a person recognises in a list.")
@@ -43,6 +47,8 @@ def create(
     with resources.database.begin() as session:
         tenant = tenants.by_slug(session, tenant_slug)
         assert tenant.id is not None
+        its_timing = timing or Timing()
+        timings.check_ever_open(tenant, its_timing, datetime.now(UTC))
         if origin and (earlier := campaigns.by_origin(session, tenant_id=tenant.id, origin=origin)):
             return earlier
         domain = sending_domains.by_name(
@@ -62,6 +68,7 @@ def create(
                 subject=subject,
                 policy=policy,
                 origin=origin,
+                timing=its_timing.as_json(),
                 start_at=start_at,
                 state=CampaignState.SCHEDULED if start_at else CampaignState.DRAFT,
             ),
@@ -166,6 +173,7 @@ def plan(resources: Resources, campaign_id: int) -> int:
                 key_below=key_below,
             )
     with resources.database.begin() as session:
+        timings.lay_out(session, tenant_id=tenant_id, campaign_id=campaign_id)
         planning.finish_plan(session, tenant_id=tenant_id, campaign_id=campaign_id)
     return planned
 
@@ -247,7 +255,7 @@ def in_words(status: Status, tally: Tally, outlook: Forecast | None) -> str:
     """Return the sentence with which a run ends."""
     if status.state == CampaignState.DONE or outlook is None:
         return f"{status.state}: {status.sent:,} sent, {status.skipped:,} skipped, {status.failed:,} failed"
-    if tally.ending is Ending.ALLOWANCE and tally.wait:
+    if tally.ending in {Ending.ALLOWANCE, Ending.HOURS} and tally.wait:
         return f"{tally.reason}: {status.sent:,} sent, {status.pending:,} wait, goes on in {tally.wait.total_seconds() / 60:.0f} min"
     if tally.ending in {Ending.STOPPED, Ending.BLOCKED}:
         return f"{status.state}, {tally.reason}: {status.sent:,} sent, {status.pending:,} wait"
@@ -262,7 +270,7 @@ def conclude(resources: Resources, campaign_id: int, tally: Tally) -> tuple[Stat
         tenant_id = campaigns.tenant_of(session, campaign_id)
         key = {"tenant_id": tenant_id, "campaign_id": campaign_id}
         campaigns.finish(session, **key)
-        if tally.ending is Ending.ALLOWANCE and tally.wait:
+        if tally.ending in {Ending.ALLOWANCE, Ending.HOURS} and tally.wait:
             campaigns.wait_for(session, **key, pause=tally.wait)
         elif tally.ending is Ending.ALLOWANCE:
             campaigns.wait_until_tomorrow(session, **key)

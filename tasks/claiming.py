@@ -14,10 +14,11 @@ from core import allowances as rule
 from core import pacing
 from core.allowances import ALL
 from core.runs import Ending
-from store import accounts, allowances, deliveries, planning
+from store import accounts, allowances, campaigns, deliveries, planning
 from store.allowances import Day
 from store.deliveries import Claimed, Position
 from store.session import Session
+from tasks import timing
 from tasks.messages import Job
 from tasks.resources import Resources
 from tasks.stopping import Stop, check_may_send
@@ -38,6 +39,7 @@ class Claimer:
         self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
         self.planned: dict[str, int] = {}  # messages by mailbox provider
+        self.clockwork: timing.Clockwork | None = None
         self._ends: dict[str, Position] = {}  # where the last claim of a provider ended
         self._rests: dict[str, float] = {}  # until when a provider that had nobody is not asked
 
@@ -53,6 +55,7 @@ class Claimer:
         claimed, soon = self._resources.database.again(
             lambda session: self._claim(session, token, max(seconds, 1.0))
         )
+        claimed = self._ready_to_read(token, claimed)
         groups: dict[str, list[Claimed]] = {}
         for delivery in claimed:
             groups.setdefault(delivery.provider, []).append(delivery)
@@ -60,6 +63,7 @@ class Claimer:
 
     def _claim(self, session: Session, token: str, seconds: float) -> tuple[list[Claimed], timedelta]:
         check_may_send(session, self._job)
+        self.clockwork = timing.check(session, self._job)
         self.planned = self.planned or planning.planned(session, **self._key)
         day, left = self._left_today(session)
         limit = min(self._settings.claim_size, self._fitting(session, seconds))
@@ -100,11 +104,19 @@ class Claimer:
         for provider, share in shares.items():
             if found[provider] == share:
                 of_it = (delivery for delivery in claimed if delivery.provider == provider)
-                self._ends[provider] = max(
-                    Position(delivery.tier, delivery.delivery_id) for delivery in of_it
-                )
+                self._ends[provider] = max(delivery.position for delivery in of_it)
             elif self._ends.pop(provider, None) is None:
                 self._rests[provider] = time.monotonic() + _REST_SECONDS
+
+    def _ready_to_read(self, token: str, claimed: Sequence[Claimed]) -> list[Claimed]:
+        """Put off those whose own clock says that it is too early; return the others."""
+        if self.clockwork is None or not self.clockwork.timing.by_reader:
+            return list(claimed)
+        with self._resources.database.begin() as session:
+            now = campaigns.clock_of(session, **self._key)["now"]
+            early = self.clockwork.early(claimed, now)
+            deliveries.postpone(session, tenant_id=self._job.tenant_id, token=token, until=early)
+        return [delivery for delivery in claimed if delivery.delivery_id not in early]
 
     def _soon(self, session: Session, day: Day, left: Mapping[str, int]) -> timedelta:
         """Return how long until somebody is due whose provider is open; end the stretch if that is nobody soon."""
@@ -115,6 +127,8 @@ class Claimer:
         if soon is not None and soon <= RETRY_PATIENCE:
             return soon
         waiting = deliveries.pending_at(session, **self._key, providers=closed)
+        if not waiting and soon is not None:
+            raise Stop(Ending.HOURS, wait=soon, reason=timing.OUT_OF_HOURS)
         if not waiting:
             raise Stop(Ending.NOTHING_DUE)
         wait = allowances.reopens_in(session, **self._domain, day=day, providers=waiting)

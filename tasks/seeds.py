@@ -9,6 +9,7 @@ from typing import Any
 
 from core import addresses, headers, seeds
 from core.errors import InputError
+from core.providers import OTHER
 from core.rendering import TemplateSources
 from core.seeds import SeedState
 from core.unsubscribe import NOBODY
@@ -16,7 +17,7 @@ from gateways import templates as folders
 from models import Campaign, Tenant
 from store import audiences, tenants
 from store import seeds as records
-from store.deliveries import Claimed
+from store.deliveries import BEGINNING, Claimed
 from store.seed_sends import Request
 from store.seeds import Seed
 from tasks.calls import Answer, Call, call_out
@@ -278,7 +279,7 @@ def _shown(resources: Resources, job: Job, wish: Wish, audience_id: int | None) 
 
 def nobody(contact_id: int, address: str, attributes: Mapping[str, Any]) -> Claimed:
     """Return what rendering takes of a delivery that does not exist."""
-    return Claimed(NOBODY, contact_id, address, attributes, provider="other", tier=0)
+    return Claimed(NOBODY, contact_id, address, attributes, provider=OTHER, position=BEGINNING)
 
 
 def seed_of(resources: Resources, address: str) -> Seed:

@@ -240,6 +240,7 @@ class Sender:
             token=token,
             delivery_ids=[item.delivery_id for item in window],
         )
+        skipped |= self._too_often(session, token, [item.delivery_id for item in window])
         welcome = [item for item in window if item.delivery_id not in skipped]
         day = allowances.today(session, **self._domain)
         admitted = self._admitted(session, day, welcome) if day.is_limited or day.rests else welcome
@@ -255,6 +256,20 @@ class Sender:
             tokens = rule.used(item.provider for item in admitted if item.delivery_id in ids)
             allowances.use(session, **self._domain, day=day.on, tokens=tokens)
         return day.on, begun, len(skipped)
+
+    def _too_often(self, session: Session, token: str, delivery_ids: Sequence[int]) -> set[int]:
+        """Skip whoever has had as many messages lately as the tenant allows."""
+        cap = self._claimer.clockwork.frequency if self._claimer.clockwork else None
+        if cap is None:
+            return set()
+        return deliveries.skip_too_often(
+            session,
+            tenant_id=self._job.tenant_id,
+            token=token,
+            delivery_ids=delivery_ids,
+            messages=cap.messages,
+            within=timedelta(days=cap.days),
+        )
 
     def _admitted(self, session: Session, day: Day, welcome: Sequence[_Rendered]) -> list[_Rendered]:
         """Return whom the caps admit now, the caps locked until the intents are committed; the first of a day opens it.

@@ -21,6 +21,7 @@ from tests.builders import Scene, a_campaign, a_contact, a_scene, ledger, plan, 
 
 
 LEASE = timedelta(seconds=90)
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # of a delivery that waits for no moment
 
 
 @pytest.fixture
@@ -612,7 +613,7 @@ def claim_after(session: Session, scene: Scene, delivery_id: int, limit: int = 9
         token="t",
         shares={OTHER: limit},
         lease=LEASE,
-        after={OTHER: Position(tier, delivery_id)},
+        after={OTHER: Position(AT_ONCE, tier, delivery_id)},
     )
     return [delivery.delivery_id for delivery in claimed]
 

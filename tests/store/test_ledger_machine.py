@@ -8,7 +8,7 @@ all states of the protocol is `tests/core/test_delivery_protocol.py`; this is fo
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -159,7 +159,7 @@ class Ledger(RuleBasedStateMachine):
                     token=token,
                     shares={OTHER: limit},
                     lease=lease,
-                    after={OTHER: Position(NEVER, after)},
+                    after={OTHER: Position(datetime(1970, 1, 1, tzinfo=UTC), NEVER, after)},
                 )
                 claimed = sorted(each.delivery_id for each in found)
         self.compare(claimed, self.model.claim(token, limit, after=after))
