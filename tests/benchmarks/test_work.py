@@ -70,6 +70,31 @@ def begun(database: Database) -> tuple[Scene, list[Attempt]]:
     return scene, attempts
 
 
+def test_an_intent_writes_no_index_entry_of_its_deliveries(database: Database) -> None:
+    """Whoever lets an index name what an intent changes pays for an entry in every index of every message."""
+    with database.begin() as session:
+        scene = a_scene(session, contacts=WINDOW)
+        plan(session, scene)
+        claimed = deliveries.claim(session, **scene.campaign, token="t", shares={OTHER: WINDOW}, lease=LEASE)
+    wanted = [Attempt(item.delivery_id, f"attempt-{item.delivery_id}") for item in claimed]
+    with database.begin() as session:
+        before = changes_of_deliveries(session)
+        deliveries.begin(session, tenant_id=scene.tenant_id, token="t", attempts=wanted, lease=LEASE)
+        after = changes_of_deliveries(session)
+    assert [new - old for old, new in zip(before, after, strict=True)] == [WINDOW, WINDOW]
+
+
+def changes_of_deliveries(session: Session) -> tuple[int, int]:
+    """How many this connection has changed since it last told the statistics, and how many of them without index entries."""
+    row = one(
+        session,
+        """SELECT n_tup_upd AS changed, n_tup_hot_upd AS without_entries FROM pg_stat_xact_user_tables
+           WHERE relname = 'delivery'""",
+    )
+    assert row is not None
+    return row["changed"], row["without_entries"]
+
+
 def test_recording_a_window_reads_that_window_alone(
     database: Database, begun: tuple[Scene, list[Attempt]]
 ) -> None:
