@@ -50,6 +50,7 @@ def test_the_json_is_what_the_interface_documents() -> None:
         "failed": 0,
         "skipped": {"total": 2, "by_reason": {"duplicate": 1, "unsubscribed": 1}},
         "unconfirmed": 0,
+        "audit": {"audited": 0, "demoted": None},
     }
 
 
