@@ -50,6 +50,7 @@ def measure(size: int = SIZE) -> Result:
             timed = TimedSender(world.resources, campaign_id, pool, odometer)
             with _stopped_by_signals(timed):
                 tally = timed.send(seconds=_DAY)
+        odometer.finish(timed)
         stopped = timed.messages < size
         assert stopped or tally.accepted == size, tally
         figures = odometer.as_json() | {"messages": timed.messages, "stopped_early": stopped}
@@ -150,6 +151,12 @@ class Odometer:
             self._last = self._mark(sender.messages)
         elif sender.messages - self._last.messages >= self._every:
             self._end(sender.messages, self._last)
+
+    def finish(self, sender: TimedSender) -> None:
+        """Let what a run that was stopped soon has sent be a stretch."""
+        if not self.stretches and self._last and sender.messages > self._last.messages:
+            self._end(sender.messages, self._last)
+        assert self.stretches, "stopped before two windows were sent: there is nothing to tell"
 
     def _mark(self, messages: int) -> Mark:
         times = psutil.Process(self._renderer.pid).cpu_times()
