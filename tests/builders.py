@@ -278,7 +278,7 @@ def pass_time(database: Database, pause: timedelta) -> None:
         run(
             session,
             """UPDATE delivery SET not_before = not_before - :pause, lease_until = lease_until - :pause,
-                   submitted_at = submitted_at - :pause, send_after = send_after - :pause
+                   submitted_at = submitted_at - :pause, send_after = greatest(send_after - :pause, '1970-01-01Z')
                WHERE not_before IS NOT NULL OR lease_until IS NOT NULL OR submitted_at IS NOT NULL
                   OR send_after > '2000-01-01'""",
             pause=pause,
