@@ -38,7 +38,7 @@ class Rank(IntEnum):
 
     EQUAL = 0
     BEHIND = 1  # it gets a tenth of what an equal would
-    LAST = 2  # a thirtieth
+    LAST = 2  # a seventieth
 
 
 @dataclass(frozen=True, slots=True)

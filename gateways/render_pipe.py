@@ -27,8 +27,8 @@ _STARVED: Final = 5  # times the limit that a child may take when it was not giv
 _CPU_OF_A_PROCESS: Final = 2
 _BUSY: Final = 1 / 10, 1 / 4  # of the limit: after these others go first, by one rank and by two
 _LONG: Final = 1.0  # seconds, and by one rank whatever the limit is
-# Linux gives these a tenth and a thirtieth of what it gives to an equal. Who is given nothing at all never ends.
-_NICE: Final = {Rank.BEHIND: 10, Rank.LAST: 15}
+# Linux gives these a tenth and a seventieth of what it gives to an equal. Who is given nothing at all never ends.
+_NICE: Final = {Rank.BEHIND: 10, Rank.LAST: 19}
 _NICEST: Final = 19
 
 
