@@ -18,7 +18,7 @@ from benchmarks.world import World, a_world
 from core.message import tags_for
 from gateways import templates
 from gateways.settings import PROJECT
-from store.deliveries import Attempt, Claimed
+from store.deliveries import BEGINNING, Attempt, Claimed
 from store.session import rows, run
 from tasks import campaigns
 from tasks.calls import Call, call_out
@@ -70,7 +70,14 @@ class BareLoop:
                 limit=limit,
             )
         return [
-            Claimed(row["id"], row["contact_id"], row["address"], row["attributes"], provider="", tier=0)
+            Claimed(
+                row["id"],
+                row["contact_id"],
+                row["address"],
+                row["attributes"],
+                provider="",
+                position=BEGINNING,
+            )
             for row in found
         ]
 
