@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from core import forecast_picture
 from core.campaigns import Status
 from core.deliveries import SkipReason, State
 from core.facts import Fact
@@ -135,17 +136,21 @@ def _end(forecast: Forecast | None) -> list[str]:
     if forecast.resumes_on is None:
         return [f"{forecast.waiting:,} wait; they take {_duration(forecast.seconds_today)}, all of it today."]
     resumes_on, done_on = forecast.resumes_on.isoformat(), forecast.done_on.isoformat()
-    binding = _BINDING.get(forecast.binding, forecast.binding)
     fitting = (
         f"{forecast.today:,} of them fit into today" if forecast.today else "nothing more fits into today"
     )
     return [
         f"{forecast.waiting:,} wait, and {fitting}.",
-        f"The rest leaves from **{resumes_on}**, until about **{done_on}**; what binds it is the {binding}.",
+        f"The rest leaves from **{resumes_on}**, until about **{done_on}**{_surely(forecast)}.",
+        f"What binds it: {forecast.binding_why or forecast.binding}.",
+        *forecast_picture.table(forecast),
     ]
 
 
-_BINDING = {"warm-up": "warm-up allowance", "quota": "SES quota of 24 hours", "rate": "sending rate"}
+def _surely(forecast: Forecast) -> str:
+    """Return the day by which nine in ten forecasts are kept, where it is another."""
+    likely = forecast.done_on_p90 or forecast.done_on
+    return "" if likely == forecast.done_on else f", nine times in ten by **{likely.isoformat()}**"
 
 
 def _duration(seconds: float) -> str:

@@ -160,6 +160,7 @@ class _Cap:
     provider: str
     today: int  # what is left of the day
     now: int  # what is left of the hour
+    used: int = 0  # of the day
 
 
 def _caps(session: Session, tenant_id: int, sending_domain_id: int, day: Day, lock: str = "") -> list[_Cap]:
@@ -184,7 +185,7 @@ def _cap(row: Row, hours_left: int) -> _Cap:
         used_this_hour=row["used_this_hour"],
         hours_left=hours_left,
     )
-    return _Cap(row["provider"], row["allowance"] - row["used"], now)
+    return _Cap(row["provider"], row["allowance"] - row["used"], now, row["used"])
 
 
 def left_today(
@@ -207,6 +208,26 @@ def left_today(
         return None
     fits = sum(min(number, max(caps.get(provider, number), 0)) for provider, number in planned.items())
     return min(fits, max(caps.get(ALL, fits), 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """A cap of today: what it still admits, and what it has admitted."""
+
+    left: int
+    used: int
+
+
+def today_caps(
+    session: Session, *, tenant_id: int, sending_domain_id: int, planned: Mapping[str, int]
+) -> dict[str, Today]:
+    """Return today's caps by mailbox provider, `core.allowances.ALL` for all together; of a day that nobody has opened, too."""
+    key = {"tenant_id": tenant_id, "sending_domain_id": sending_domain_id}
+    day = today(session, **key)
+    unopened = {each: Today(cap, 0) for each, cap in _unopened(session, key, day, planned).items()}
+    return unopened | {
+        cap.provider: Today(cap.today, cap.used) for cap in _caps(session, tenant_id, sending_domain_id, day)
+    }
 
 
 def _unopened(

@@ -1,36 +1,86 @@
 """Outlook: when a campaign will be done, from what the ledger knows now. The same for every door."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
 from sqlmodel import Session
 
 from core import forecast as forecasting
-from core import pacing
+from core import pacing, warmup, warmup_controller
+from core.allowances import ALL
+from core.engagement import TIER_DAYS
 from core.errors import ConfigurationError
 from core.forecast import Forecast
+from core.forecast_odds import PRIOR, Odds, learned
+from core.forecast_walk import NO_CAP, Account, Ladder, Lane, Road
+from core.pacing import CEILING_SHARE, QUOTA_SHARE
+from core.warmup_schedule import ADAPTIVE, WARM, steps
 from models import Campaign
-from store import accounts, allowances, deliveries, mailbox_domains, sending_domains
+from store import accounts, allowances, deliveries, mailbox_domains, sending_domains, standings, tenants
+from store.allowances import Today
+from store.session import Row, one, rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What somebody would like to know: what if ... None and empty change nothing.
+
+    Attributes:
+        quota: The account's messages in 24 hours.
+        rate: The account's messages a second.
+        begins_on: When the campaign begins, by the tenant's calendar.
+        without_tiers: Who is left out, by tier of engagement.
+        schedule: How the sending domain warms up.
+    """
+
+    quota: int | None = None
+    rate: float | None = None
+    begins_on: date | None = None
+    without_tiers: frozenset[int] = frozenset()
+    schedule: str | None = None
+
+
+NO_CHANGES = Changes()
 
 
 def of_campaign(
-    session: Session, campaign: Campaign, *, tenant_id: int, region: str, waiting: int
+    session: Session,
+    campaign: Campaign,
+    *,
+    tenant_id: int,
+    region: str,
+    waiting: int,
+    changes: Changes = NO_CHANGES,
 ) -> Forecast | None:
-    """Say when `waiting` messages of a campaign will have left; None before the quota of the region was ever read."""
-    domain = {"tenant_id": tenant_id, "sending_domain_id": campaign.sending_domain_id}
+    """Say when `waiting` messages of a campaign will have left; None before the quota of the region was ever read.
+
+    Args:
+        session: The caller's transaction.
+        campaign: Which.
+        tenant_id: Whose.
+        region: Of the SES account.
+        waiting: How many of its messages wait, or would, if it started now.
+        changes: What if.
+
+    Raises:
+        InputError: The schedule of the changes does not exist.
+    """
     try:
-        account, now = accounts.find(session, region=region)
+        account, clock = accounts.find(session, region=region)
     except ConfigurationError:
         return None
-    unlimited = account.max_24_hour_send < 0
-    return forecasting.forecast(
-        waiting=waiting,
-        left_today=allowances.left_today(
-            session, **domain, planned=by_provider(session, campaign, tenant_id=tenant_id)
-        ),
-        rung=sending_domains.rung_of(session, **domain),
-        quota_left=pacing.quota_left(account),
-        quota_per_day=None if unlimited else int(account.max_24_hour_send * pacing.QUOTA_SHARE),
-        rate=pacing.rate(account, now),
-        now=sending_domains.local_now(session, tenant_id=tenant_id),
+    now = clock.astimezone(ZoneInfo(tenants.by_id(session, tenant_id=tenant_id).time_zone))
+    planned = _waiting(session, campaign, tenant_id, waiting, changes)
+    road = replace(
+        _road(session, campaign, planned, now, changes), account=_account(session, campaign, account, changes)
     )
+    rate = pacing.rate(account, clock) if changes.rate is None else changes.rate * CEILING_SHARE
+    # The same campaign is told the same all day long, at every door.
+    chance = Random(f"{campaign.id} {now.date()}")  # noqa: S311  # repeatable on purpose
+    return forecasting.forecast(road, now=now, rate=rate, chance=chance, begins_on=changes.begins_on)
 
 
 def by_provider(session: Session, campaign: Campaign, *, tenant_id: int) -> dict[str, int]:
@@ -39,3 +89,238 @@ def by_provider(session: Session, campaign: Campaign, *, tenant_id: int) -> dict
     if campaign.planned_at:
         return deliveries.waiting(session, tenant_id=tenant_id, campaign_id=campaign.id)
     return mailbox_domains.of_audience(session, tenant_id=tenant_id, audience_id=campaign.audience_id)
+
+
+def _waiting(
+    session: Session, campaign: Campaign, tenant_id: int, waiting: int, changes: Changes
+) -> dict[str, int]:
+    """Return who waits by mailbox provider; before the plan, the audience's shares of `waiting`."""
+    people = by_provider(session, campaign, tenant_id=tenant_id)
+    if changes.without_tiers:
+        tiers = _by_tier(session, campaign, tenant_id)
+        everybody = sum(tiers.values()) or 1
+        kept = {
+            provider: sum(
+                number
+                for (one_provider, tier), number in tiers.items()
+                if one_provider == provider and tier not in changes.without_tiers
+            )
+            for provider in people
+        }
+        waiting, people = waiting * sum(kept.values()) // everybody, kept
+    return scaled(people, waiting)
+
+
+def scaled(people: Mapping[str, int], total: int) -> dict[str, int]:
+    """Return shares of a total that are in proportion to these numbers, and add up to it."""
+    everybody, before, passed, shares = sum(people.values()), 0, 0, {}
+    for provider, number in people.items():
+        passed += number
+        until = total * passed // everybody if everybody else 0
+        shares[provider], before = until - before, until
+    return {provider: share for provider, share in shares.items() if share}
+
+
+# As `core.engagement.tier` says it.
+_TIERS = " ".join(
+    f"WHEN greatest(c.engaged_at, c.consent_at) >= now() - interval '{days} days' THEN {number}"
+    for number, days in enumerate(TIER_DAYS)
+)
+
+
+def _by_tier(session: Session, campaign: Campaign, tenant_id: int) -> dict[tuple[str, int], int]:
+    """Count who waits, before the plan the audience, by mailbox provider and tier."""
+    if campaign.planned_at:
+        found = rows(
+            session,
+            """SELECT provider, tier, count(*) AS people FROM delivery
+               WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state IN ('pending', 'claimed')
+               GROUP BY provider, tier""",
+            tenant_id=tenant_id,
+            campaign_id=campaign.id,
+        )
+    else:
+        found = rows(
+            session,
+            f"""SELECT coalesce(k.provider, 'other') AS provider, CASE {_TIERS} ELSE {len(TIER_DAYS)} END AS tier,
+                       count(*) AS people
+                FROM audience_member m JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
+                LEFT JOIN mailbox_domain k ON k.domain = lower(split_part(c.address, '@', -1))
+                WHERE m.tenant_id = :tenant_id AND m.audience_id = :audience_id GROUP BY 1, 2""",  # noqa: S608  # our own numbers
+            tenant_id=tenant_id,
+            audience_id=campaign.audience_id,
+        )
+    return {(row["provider"], row["tier"]): row["people"] for row in found}
+
+
+def _account(session: Session, campaign: Campaign, account: pacing.Account, changes: Changes) -> Account:
+    """Return what the account admits, and who else waits for it."""
+    if changes.quota is not None:
+        account = replace(account, max_24_hour_send=changes.quota)
+    unlimited = account.max_24_hour_send < 0
+    per_day = None if unlimited else int(account.max_24_hour_send * QUOTA_SHARE)
+    waiting, a_day = _elsewhere(session, campaign)
+    begins_later = changes.begins_on is not None
+    return Account(
+        quota_left=per_day if begins_later else pacing.quota_left(account),
+        quota_per_day=per_day,
+        elsewhere=waiting,
+        elsewhere_a_day=a_day,
+    )
+
+
+def _elsewhere(session: Session, campaign: Campaign) -> tuple[int, int]:
+    """Return how many messages of other sending domains wait, of all tenants, and how many their caps admit on one day."""
+    row = one(
+        session,
+        """WITH waiting AS (
+               SELECT c.tenant_id, c.sending_domain_id, d.provider, count(*) AS people
+               FROM campaign c JOIN delivery d ON d.tenant_id = c.tenant_id AND d.campaign_id = c.id
+               WHERE c.state = 'sending' AND c.planned_at IS NOT NULL AND d.is_pending
+                 AND (c.tenant_id, c.sending_domain_id) <> (:tenant_id, :sending_domain_id)
+               GROUP BY c.tenant_id, c.sending_domain_id, d.provider
+           ), by_domain AS (
+               SELECT sum(w.people) AS waiting,
+                      least(sum(CASE WHEN s.schedule = 'adaptive'
+                                THEN least(w.people, coalesce((p.pace ->> 'cap')::bigint, :start)) ELSE w.people END),
+                            (SELECT a.allowance FROM warmup_allowance a
+                             WHERE a.tenant_id = s.tenant_id AND a.sending_domain_id = s.id AND a.provider = :all
+                               AND s.schedule IS NOT NULL AND s.schedule <> 'adaptive'
+                             ORDER BY a.on_day DESC LIMIT 1)) AS a_day
+               FROM waiting w JOIN sending_domain s ON s.tenant_id = w.tenant_id AND s.id = w.sending_domain_id
+               LEFT JOIN provider_standing p ON p.tenant_id = w.tenant_id AND p.sending_domain_id = w.sending_domain_id
+                    AND p.provider = w.provider
+               GROUP BY s.tenant_id, s.id
+           )
+           SELECT coalesce(sum(waiting), 0)::bigint AS waiting, coalesce(sum(a_day), 0)::bigint AS a_day FROM by_domain""",
+        tenant_id=campaign.tenant_id,
+        sending_domain_id=campaign.sending_domain_id,
+        all=ALL,
+        start=warmup_controller.START,
+    )
+    assert row is not None
+    return row["waiting"], row["a_day"]
+
+
+def _road(
+    session: Session, campaign: Campaign, planned: Mapping[str, int], now: datetime, changes: Changes
+) -> Road:
+    """Return what waits, and the caps of its sending domain."""
+    key = {"tenant_id": campaign.tenant_id, "sending_domain_id": campaign.sending_domain_id}
+    standing = sending_domains.standing_of(session, **key)
+    schedule = changes.schedule or standing["schedule"] or WARM
+    is_as_it_is = changes.schedule in {None, standing["schedule"] or WARM}
+    others = _others(session, campaign)
+    caps = allowances.today_caps(session, **key, planned=planned) if is_as_it_is else {}
+    if schedule not in {ADAPTIVE, WARM}:
+        ladder = _ladder(session, key, standing, schedule, caps.get(ALL), changes)
+        return Road(
+            lanes=[
+                Lane(provider=each, waiting=number, others=others.get(each, 0))
+                for each, number in planned.items()
+            ],
+            ladder=ladder,
+        )
+    rests = allowances.today(session, **key).rests if not changes.begins_on else {}
+    ends = timedelta(seconds=forecasting.seconds_left(now))
+    paces = _paces(session, key, standing["known_daily_volume"], planned) if schedule == ADAPTIVE else {}
+    odds = _odds(session, key)
+    return Road(
+        lanes=[
+            _lane(
+                Lane(
+                    provider=each,
+                    waiting=number,
+                    others=others.get(each, 0),
+                    pace=paces.get(each),
+                    odds=odds.get(each, PRIOR),
+                    rests=rests.get(each, timedelta(0)) >= ends,
+                ),
+                caps.get(each),
+                changes,
+                now,
+            )
+            for each, number in planned.items()
+        ],
+        left=caps[ALL].left if ALL in caps and not changes.begins_on else None,
+    )
+
+
+def _lane(lane: Lane, cap: Today | None, changes: Changes, now: datetime) -> Lane:
+    """Return a lane with its cap of the first day."""
+    if changes.begins_on and lane.pace:
+        quiet = (changes.begins_on - now.date()).days
+        pace = warmup_controller.rest(lane.pace, quiet) if quiet > 0 else lane.pace
+        return replace(lane, pace=pace, left=pace.cap)
+    if cap is None or changes.begins_on:
+        return replace(lane, left=lane.pace.cap if lane.pace else None)
+    return replace(lane, left=max(cap.left, 0), used=cap.used)
+
+
+def _paces(
+    session: Session, key: Mapping[str, int], known: int, planned: Mapping[str, int]
+) -> dict[str, warmup_controller.Pace]:
+    """Return the pace of each provider; one that got nothing yet begins as the domain's first day would."""
+    total = sum(planned.values()) or 1
+    begun = {each.provider: each.pace for each in standings.paced(session, **key)}
+    return {
+        each: warmup_controller.start(known * number // total) for each, number in planned.items()
+    } | begun
+
+
+def _ladder(
+    session: Session,
+    key: Mapping[str, int],
+    standing: Row,
+    schedule: str,
+    cap: Today | None,
+    changes: Changes,
+) -> Ladder:
+    ladder = steps(schedule)
+    is_other = changes.schedule not in {None, standing["schedule"]}
+    rung = (
+        warmup.rung_for(standing["known_daily_volume"], ladder)
+        if is_other or standing["rung"] is None
+        else standing["rung"]
+    )
+    rung = min(rung, len(ladder) - 1)
+    today = Today(ladder[rung], 0) if cap is None or changes.begins_on else cap
+    return Ladder(
+        steps=ladder,
+        rung=rung,
+        left=min(max(today.left, 0), NO_CAP),
+        used=today.used,
+        odds=_odds(session, key).get(ALL, PRIOR),
+    )
+
+
+def _others(session: Session, campaign: Campaign) -> dict[str, int]:
+    """Count who waits in other campaigns of the same sending domain, by mailbox provider."""
+    found = rows(
+        session,
+        """SELECT d.provider, count(*) AS people
+           FROM campaign c JOIN delivery d ON d.tenant_id = c.tenant_id AND d.campaign_id = c.id
+           WHERE c.tenant_id = :tenant_id AND c.sending_domain_id = :sending_domain_id AND c.id <> :campaign_id
+             AND c.state = 'sending' AND c.planned_at IS NOT NULL AND d.is_pending
+           GROUP BY d.provider""",
+        tenant_id=campaign.tenant_id,
+        sending_domain_id=campaign.sending_domain_id,
+        campaign_id=campaign.id,
+    )
+    return {row["provider"]: row["people"] for row in found}
+
+
+def _odds(session: Session, key: Mapping[str, int]) -> dict[str, Odds]:
+    """Return what the domain's own decisions of the last half year have taught, by mailbox provider."""
+    found = rows(
+        session,
+        """SELECT provider, rule, coalesce(nullif(evidence ->> 'cap_before', ''), evidence ->> 'allowance')::bigint AS cap
+           FROM warmup_allowance
+           WHERE tenant_id = :tenant_id AND sending_domain_id = :sending_domain_id AND on_day > current_date - 180
+           ORDER BY on_day, provider""",
+        **key,
+    )
+    decided: dict[str, list[tuple[str, int]]] = {}
+    for row in found:
+        decided.setdefault(row["provider"], []).append((row["rule"], row["cap"] or 0))
+    return {provider: learned(decisions) for provider, decisions in decided.items()}

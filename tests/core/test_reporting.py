@@ -82,7 +82,8 @@ def test_a_report_has_people_events_and_the_end() -> None:
 ## When it will be done
 
 100 wait, and 40 of them fit into today.
-The rest leaves from **2026-11-25**, until about **2026-11-25**; what binds it is the warm-up allowance.
+The rest leaves from **2026-11-25**, until about **2026-11-25**.
+What binds it: warm-up.
 
 Campaign 7 is sending. Everybody of the audience is counted once.
 """
