@@ -9,6 +9,7 @@ from models.ledger_quarantine import LedgerQuarantine
 from models.mailbox_domain import MailboxDomain
 from models.preflight_override import PreflightOverride
 from models.seed import SeedAddress, SeedList, SeedSend
+from models.sender_turn import RateLimit, SenderTurn
 from models.sending_domain import ProviderStanding, SendingDomain, WarmupAllowance
 from models.ses_account import SesAccount
 from models.suppression import Suppression
@@ -38,9 +39,11 @@ __all__ = [
     "MailboxDomain",
     "PreflightOverride",
     "ProviderStanding",
+    "RateLimit",
     "SeedAddress",
     "SeedList",
     "SeedSend",
+    "SenderTurn",
     "SendingDomain",
     "SesAccount",
     "Suppression",

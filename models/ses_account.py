@@ -17,7 +17,8 @@ class SesAccount(SQLModel, table=True):
     """`due_at` is the limiter (GCRA's theoretical arrival time); `send_rate` the rate it now allows, messages/s.
 
     `rate_limit` is an operator's own ceiling, messages/s. `told_twice_until` is how late the database's clock had been
-    when it went back: times up to then may have been told twice.
+    when it went back: times up to then may have been told twice. `virtual_time` is the start tag of the last grant, and
+    `express_due_at` the limiter of the express lane (`core.fairness`).
 
     While `quarantine_id` names a row of `ledger_quarantine`, no intent is committed. `others_24_hours` is what other
     applications were seen to send through the account. `canary_at` is when one mail was last sent by both of SES's calls,
@@ -39,6 +40,8 @@ class SesAccount(SQLModel, table=True):
     blocked_reason: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     rate_limit: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
     told_twice_until: datetime | None = Field(default=None, sa_column=moment("told_twice_until"))
+    virtual_time: float = Field(default=0, sa_column=Column(Float, nullable=False, server_default="0"))
+    express_due_at: datetime = Field(sa_column=moment("express_due_at", required=True, default="now()"))
     refreshed_at: datetime = Field(sa_column=moment("refreshed_at", required=True, default="now()"))
     ledger_system: str | None = Field(default=None, sa_column=words("ledger_system", required=False))
     ledger_timeline: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text
+from sqlalchemy import CheckConstraint, Float, Text
 from sqlmodel import Column, Field, SQLModel
 
 from core.tenants import DeliveryApi, TenantState
@@ -14,12 +14,14 @@ class Tenant(SQLModel, table=True):
     """Who sends. `ses_tenant_name` and `configuration_set` are SES's own isolation of it.
 
     `locale` is that of readers who say nothing; empty, they get a template's default files.
+    `weight` is its share of an account's rate, in proportion to those of the others who send.
     """
 
     __tablename__ = "tenant"
     __table_args__ = (
         one_of("state", TenantState, "tenant_state"),
         one_of("delivery_api", DeliveryApi, "tenant_delivery_api"),
+        CheckConstraint("weight BETWEEN 0.01 AND 100", name="tenant_weight"),
     )
 
     id: int | None = Field(default=None, sa_column=identity())
@@ -41,5 +43,6 @@ class Tenant(SQLModel, table=True):
     delivery_api: DeliveryApi = Field(
         default=DeliveryApi.SINGLE, sa_column=word("delivery_api", DeliveryApi.SINGLE, of=DeliveryApi)
     )
+    weight: float = Field(default=1, sa_column=Column(Float, nullable=False, server_default="1"))
     policies: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("policies"))
     created_at: datetime | None = Field(default=None, sa_column=created())
