@@ -17,10 +17,13 @@ from typing import Final
 from sqlmodel import Session
 
 from core import facts
+from core.breaker_counts import Cell, Moved
+from core.breakers import Counts
 from core.deliveries import Move, State, sources
 from core.events import Event
 from core.facts import DROPPED, HUMAN_ENGAGEMENT, Fact, Facts, Seen
 from core.suppression import Reason
+from store import breakers
 from store.session import count, rows, run
 
 
@@ -39,10 +42,20 @@ class _Ledger:
     state: State
     ses_message_id: str | None
     submitted_at: datetime | None
+    campaign_id: int
+    provider: str
 
 
-def apply(session: Session, *, tenant_id: int, located: Sequence[Located]) -> set[int]:
-    """Record what events say; return the ids of deliveries that somebody else holds, whose events must wait."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What became of events: the deliveries that somebody else holds, whose events must wait, and the counts that changed."""
+
+    held: set[int]
+    grown: dict[Cell, Counts]
+
+
+def apply(session: Session, *, tenant_id: int, located: Sequence[Located]) -> Folded:
+    """Record what events say, and count it for the breakers."""
     ledger = _lock(session, tenant_id=tenant_id, delivery_ids={one.delivery_id for one in located})
     events: dict[int, list[Event]] = defaultdict(list)
     for one in located:
@@ -57,7 +70,14 @@ def apply(session: Session, *, tenant_id: int, located: Sequence[Located]) -> se
     _settle(session, tenant_id=tenant_id, whole=whole)
     suppress(session, tenant_id=tenant_id, news=news)
     _note_engagement(session, tenant_id=tenant_id, news=news)
-    return {one.delivery_id for one in located} - ledger.keys()
+    moved = [
+        Moved(
+            delivery, ledger[delivery].campaign_id, ledger[delivery].provider, known.get(delivery, {}), after
+        )
+        for delivery, after in whole.items()
+    ]
+    grown = breakers.count(session, tenant_id=tenant_id, moved=moved)
+    return Folded(held={one.delivery_id for one in located} - ledger.keys(), grown=grown)
 
 
 def of_delivery(session: Session, *, tenant_id: int, delivery_id: int) -> dict[Fact, Seen]:
@@ -72,7 +92,7 @@ def _lock(session: Session, *, tenant_id: int, delivery_ids: Collection[int]) ->
         """WITH wanted AS MATERIALIZED (
                SELECT CAST(:tenant_id AS bigint) AS tenant_id, unnest(CAST(:ids AS bigint[])) AS id
            )
-           SELECT d.id, d.state, d.ses_message_id, d.submitted_at
+           SELECT d.id, d.state, d.ses_message_id, d.submitted_at, d.campaign_id, d.provider
            FROM wanted w JOIN delivery d ON d.tenant_id = w.tenant_id AND d.id = w.id
            FOR NO KEY UPDATE OF d SKIP LOCKED""",
         tenant_id=tenant_id,
@@ -80,7 +100,11 @@ def _lock(session: Session, *, tenant_id: int, delivery_ids: Collection[int]) ->
     )
     return {
         row["id"]: _Ledger(
-            state=State(row["state"]), ses_message_id=row["ses_message_id"], submitted_at=row["submitted_at"]
+            state=State(row["state"]),
+            ses_message_id=row["ses_message_id"],
+            submitted_at=row["submitted_at"],
+            campaign_id=row["campaign_id"],
+            provider=row["provider"],
         )
         for row in found
     }

@@ -208,3 +208,35 @@ def wake(session: Session, *, tenant_id: int, sending_domain_id: int, provider: 
         provider=provider,
     )
     return row is not None
+
+
+STOPPED = "breaker"  # a rest that only a person ends; others are named after the block that they answer
+_UNTIL_A_PERSON = timedelta(days=3653)
+
+
+def stop(session: Session, *, tenant_id: int, provider: str) -> None:
+    """Let a provider rest at all of a tenant's sending domains until a person ends it (`go_on`)."""
+    run(
+        session,
+        """INSERT INTO provider_standing AS s (tenant_id, sending_domain_id, provider, braked_until, brake)
+           SELECT tenant_id, id, :provider, clock_timestamp() + :rest, :brake FROM sending_domain
+           WHERE tenant_id = :tenant_id
+           ON CONFLICT (tenant_id, sending_domain_id, provider) DO UPDATE
+           SET braked_until = excluded.braked_until, brake = excluded.brake""",
+        tenant_id=tenant_id,
+        provider=provider,
+        rest=_UNTIL_A_PERSON,
+        brake=STOPPED,
+    )
+
+
+def go_on(session: Session, *, tenant_id: int, provider: str) -> None:
+    """End a provider's rest at all of a tenant's sending domains, if a breaker began it."""
+    run(
+        session,
+        """UPDATE provider_standing SET braked_until = NULL
+           WHERE tenant_id = :tenant_id AND provider = :provider AND brake = :brake AND braked_until > clock_timestamp()""",
+        tenant_id=tenant_id,
+        provider=provider,
+        brake=STOPPED,
+    )

@@ -17,7 +17,7 @@ from store.correlation import TenantIdentity, Unknown
 from store.facts import Located
 from store.inbox import Transaction, Waiting
 from store.session import TRANSIENT, Database
-from tasks import brakes, quarantine
+from tasks import brakes, breakers, quarantine
 from tasks.log import run_logger
 
 
@@ -101,7 +101,8 @@ def _apply(session: Transaction, waiting: Sequence[Waiting]) -> Applied:
     told = {one.id: event for one in waiting if (event := events.parse(one.raw)) is not None}
     places = _places(session, told)
     done = Applied(taken=len(waiting))
-    for tenant_id, deliveries in places.deliveries.items():
+    # In order of tenant: whoever counts for the breakers holds a tenant's row, and nobody may wait in a circle.
+    for tenant_id, deliveries in sorted(places.deliveries.items()):
         done += _apply_to(session, tenant_id, deliveries, told)
     for tenant_id, ids in places.tests.items():
         done += _apply_to_tests(session, tenant_id, ids, told)
@@ -116,10 +117,11 @@ def _apply_to(
     session: Transaction, tenant_id: int, deliveries: Mapping[int, int], told: Mapping[int, Event]
 ) -> Applied:
     located = [Located(delivery_id=delivery, event=told[n]) for n, delivery in deliveries.items()]
-    held = facts.apply(session, tenant_id=tenant_id, located=located)
-    busy = [n for n, delivery in deliveries.items() if delivery in held]
-    ready = [n for n, delivery in deliveries.items() if delivery not in held]
+    folded = facts.apply(session, tenant_id=tenant_id, located=located)
+    busy = [n for n, delivery in deliveries.items() if delivery in folded.held]
+    ready = [n for n, delivery in deliveries.items() if delivery not in folded.held]
     brakes.apply(session, tenant_id, (told[n] for n in ready))
+    breakers.apply(session, tenant_id, {cell.campaign_id for cell in folded.grown})
     inbox.mark_applied(session, ready, tenant_id=tenant_id)
     inbox.put_back(session, busy)
     return Applied(applied=len(ready), busy=len(busy))

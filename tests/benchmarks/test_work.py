@@ -159,7 +159,7 @@ def test_applying_the_events_of_a_window_reads_that_window_alone(
     located = [Located(delivery_id=attempt.delivery_id, event=event) for attempt in attempts]
     # A delivery is fetched to be locked, to be settled, and for the person; the person to be changed.
     with reading_at_most(database, 6 * WINDOW, "delivery", "contact", "delivery_fact") as session:
-        assert facts.apply(session, tenant_id=scene.tenant_id, located=located) == set()
+        assert facts.apply(session, tenant_id=scene.tenant_id, located=located).held == set()
 
 
 def test_judging_soft_bounces_reads_only_whose_mailbox_was_full(database: Database) -> None:

@@ -31,7 +31,7 @@ def told(raw: str) -> Event:
 
 def apply(session: Session, mailed: Mailed, *raws: str) -> None:
     located = [Located(delivery_id=mailed.delivery_id, event=told(raw)) for raw in raws]
-    assert facts.apply(session, tenant_id=mailed.tenant_id, located=located) == set()
+    assert facts.apply(session, tenant_id=mailed.tenant_id, located=located).held == set()
 
 
 def known(session: Session, mailed: Mailed) -> set[str]:
@@ -267,7 +267,7 @@ def test_a_delivery_that_a_sender_holds_is_passed_over_without_waiting(database:
     with database.begin() as sender, database.begin() as session:
         run(sender, "UPDATE delivery SET attempt_no = attempt_no + 1 WHERE id = :id", id=held.delivery_id)
         located = [Located(delivery_id=m.delivery_id, event=told(an_event("send", m))) for m in (held, free)]
-        assert facts.apply(session, tenant_id=held.tenant_id, located=located) == {held.delivery_id}
+        assert facts.apply(session, tenant_id=held.tenant_id, located=located).held == {held.delivery_id}
     with database.begin() as session:
         assert (state_of(session, held), state_of(session, free)) == ("submitting", "sent")
 
@@ -275,7 +275,7 @@ def test_a_delivery_that_a_sender_holds_is_passed_over_without_waiting(database:
 def test_another_tenants_delivery_is_never_touched(session: Session) -> None:
     mailed, stranger = a_delivery(session), a_campaign(session)
     located = [Located(delivery_id=mailed.delivery_id, event=told(an_event("send", mailed)))]
-    assert facts.apply(session, tenant_id=stranger.tenant_id, located=located) == {mailed.delivery_id}
+    assert facts.apply(session, tenant_id=stranger.tenant_id, located=located).held == {mailed.delivery_id}
     assert state_of(session, mailed) == "submitting"
 
 

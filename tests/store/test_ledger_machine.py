@@ -372,7 +372,7 @@ class Ledger(RuleBasedStateMachine):
         )
         event = parse(an_event(kind, mailed))
         assert event is not None
-        held = facts.apply(session, **key, located=[Located(delivery_id=delivery_id, event=event)])
+        held = facts.apply(session, **key, located=[Located(delivery_id=delivery_id, event=event)]).held
         # The sample has a date of its own; here Amazon's clock and ours agree.
         run(
             session,
