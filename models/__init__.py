@@ -2,6 +2,7 @@
 
 from models.breaker import Breaker, BreakerCount, BreakerFirst, CampaignVanguard
 from models.campaign import Campaign, CampaignExclusion, CampaignProvider, TemplateVersion
+from models.campaign_forecast import CampaignForecast
 from models.contact import Audience, AudienceMember, Contact, ContactImport, ContactState, ImportRejection
 from models.delivery import AuditEntry, Delivery, DeliveryAttempt, DeliveryFact
 from models.inbox_event import InboxEvent
@@ -25,6 +26,7 @@ __all__ = [
     "BreakerFirst",
     "Campaign",
     "CampaignExclusion",
+    "CampaignForecast",
     "CampaignProvider",
     "CampaignVanguard",
     "Contact",
