@@ -257,7 +257,7 @@ def _why(road: Road, last: AtProvider | None) -> str:
         what = f"{last.provider} rests today"
     else:
         what = _BINDING[last.binding]
-    return f"{what}, until about {last.done_on.isoformat()}"
+    return what if last.today == last.waiting else f"{what}, until about {last.done_on.isoformat()}"
 
 
 def in_words(sent: int, forecast: Forecast) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import RedirectResponse
 
-from core import operators
+from core import forecast_picture, operators
 from core.campaigns import FINAL, Action, CampaignState, Status, possible
 from core.errors import ConflictError, InputError, NotFoundError
 from models import Campaign
@@ -193,12 +193,14 @@ def _today(doors: Doors, session: Session, campaign: Campaign, stand: Status) ->
         expected = outlook.of_campaign(
             session, campaign, tenant_id=campaign.tenant_id, region=doors.region, waiting=waiting
         )
+    days = forecast_picture.bars(expected) if expected else []
     return {
         "left": allowances.left_today(
             session, **domain, planned=outlook.by_provider(session, campaign, tenant_id=campaign.tenant_id)
         ),
         "rung": sending_domains.rung_of(session, **domain),
         "forecast": expected,
+        "days": days if len(days) > 1 else [],
     }
 
 

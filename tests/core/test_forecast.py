@@ -140,7 +140,7 @@ def test_the_forecast_walks_the_days_that_are_left(
 
 
 WORDS = [
-    pytest.param([warm()], {}, "SES's sending rate, until about 2026-11-24", id="rate"),
+    pytest.param([warm()], {}, "SES's sending rate", id="rate"),
     pytest.param(
         [warm(9_000), young(600)], {}, "the cap at yahoo, until about 2026-11-25", id="a provider's cap"
     ),

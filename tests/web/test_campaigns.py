@@ -157,7 +157,8 @@ def test_what_holds_it_today_is_told(ada: Console, database: Database) -> None:
         an_account(session)
     said = words_of(ada.see(scene))
     assert "Today's allowance still admits 20 rung 0 of the warm-up Still fit in today 20 of 30" in said
-    assert "What binds the warm-up of the domain Done about" in said
+    assert "What binds the warm-up's cap for all, until about" in said
+    assert "What is expected on each day, and of which mailbox provider Day Messages Of these" in said
     ada.press("pause", scene)
     assert "Done, if resumed now about" in words_of(ada.see(scene))
 
@@ -166,7 +167,10 @@ def test_a_warm_domain_has_no_allowance(ada: Console, database: Database, scene:
     with database.begin() as session:
         an_account(session)
     said = words_of(ada.see(scene))
-    assert "no limit: the domain is warm Still fit in today 7 of 7 What binds SES's rate Done today" in said
+    assert (
+        "no limit: the domain is warm Still fit in today 7 of 7 What binds SES's sending rate Done today"
+        in said
+    )
 
 
 def test_a_tenant_that_is_paused_is_told(ada: Console, database: Database, scene: Scene) -> None:
