@@ -13,7 +13,7 @@ Format) for complaint types.
 import random
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from simulator.addresses import domain_of
@@ -46,12 +46,14 @@ class Step:
         address: Whom it happens to.
         detail: What only this kind has; `events` knows the names.
         patience: How many times the usual delay it takes.
+        later: Simulated seconds that it takes besides.
     """
 
     kind: str
     address: str
     detail: Mapping[str, Any]
     patience: float = 1.0
+    later: float = 0.0
 
 
 def fate_of(message: Message, address: str, receiver: Receiver, draw: random.Random) -> list[Step]:
@@ -74,6 +76,31 @@ def fate_of(message: Message, address: str, receiver: Receiver, draw: random.Ran
     if lot >= receiver.hard_bounce + receiver.soft_bounce + receiver.share_delivered():
         return []
     return [*_arrival(address, receiver, draw), *_reading(message, address, receiver, draw)]
+
+
+def put_off(
+    steps: list[Step], address: str, receiver: Receiver, *, seconds: float, is_lost: bool
+) -> list[Step]:
+    """Return what happens to a message that its receiver does not take yet, in the receiver's own words.
+
+    Args:
+        steps: What happens once it is taken.
+        address: The recipient.
+        receiver: Who puts it off.
+        seconds: Simulated seconds until it is taken, or until Amazon SES gives up.
+        is_lost: Whether SES gives up.
+    """
+    delay = _delay(address, "General", receiver.later)
+    if is_lost:
+        # It expired in SES's own queue, so no other server has reported it.
+        return [
+            delay,
+            replace(_bounce(address, "Transient", "General", receiver.later, mta=""), later=seconds),
+        ]
+    return [
+        delay,
+        *(replace(step, later=seconds if number == 0 else 0.0) for number, step in enumerate(steps)),
+    ]
 
 
 def _hard_bounce(address: str, receiver: Receiver, draw: random.Random) -> Step:

@@ -4,6 +4,7 @@ It is for tests and for people. SES has nothing like it.
 """
 
 import asyncio
+import datetime as dt
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from simulator.journal import summary
+from simulator.limits import timestamp
 from simulator.service import Service
 from simulator.wire import Answer, json_answer
 
@@ -36,6 +38,9 @@ class Control:
             ("GET", "faults"): self._list_faults,
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._delete_faults,
+            ("GET", "receivers"): self._receivers,
+            ("GET", "clock"): self._clock,
+            ("POST", "clock"): self._set_clock,
             ("POST", "reset"): self._reset,
             ("POST", "flush"): self._flush,
         }
@@ -106,6 +111,19 @@ class Control:
             self._service.faults.clear()
         return {"rules": self._service.faults.listing()}
 
+    async def _receivers(self, _query: Query, _body: bytes) -> Any:
+        return {"receivers": [known.as_json() for known in self._service.learned]}
+
+    async def _clock(self, _query: Query, _body: bytes) -> Any:
+        return {"now": timestamp(self._service.clock.seconds())}
+
+    async def _set_clock(self, _query: Query, body: bytes) -> Any:
+        """Set the clock forward, publish what is due by then, and answer when that is out."""
+        self._service.clock.set(_moment(json.loads(body)))
+        self._service.publisher.tick()
+        is_written = await _until(self._service.publisher.is_written)
+        return {"now": timestamp(self._service.clock.seconds()), "published": is_written}
+
     async def _reset(self, _query: Query, _body: bytes) -> Any:
         self._service.reset()
         return {"status": "reset"}
@@ -113,8 +131,29 @@ class Control:
     async def _flush(self, _query: Query, _body: bytes) -> Any:
         publisher = self._service.publisher
         publisher.tick(everything=True)
-        deadline = time.monotonic() + _FLUSH_SECONDS
-        # The writers are threads, which cannot set an event of the loop without knowing about it.
-        while not publisher.is_drained() and time.monotonic() < deadline:  # noqa: ASYNC110  # see above
-            await asyncio.sleep(0.01)
-        return {"drained": publisher.is_drained(), **publisher.stats()}
+        return {"drained": await _until(publisher.is_drained), **publisher.stats()}
+
+
+async def _until(is_so: Callable[[], bool]) -> bool:
+    """Wait, but not for ever, until something about the writers is so; return whether it is."""
+    deadline = time.monotonic() + _FLUSH_SECONDS
+    # The writers are threads, which cannot set an event of the loop without knowing about it.
+    while not is_so() and time.monotonic() < deadline:  # noqa: ASYNC110  # see above
+        await asyncio.sleep(0.01)
+    return is_so()
+
+
+def _moment(document: Any) -> float:
+    """Return the Unix time that a request names.
+
+    Raises:
+        TypeError: It names none.
+        ValueError: It is no time, or one without an offset from UTC.
+    """
+    said = document.get("now") if isinstance(document, dict) else None
+    if not isinstance(said, str):
+        raise TypeError('say {"now": "2026-10-01T08:00:00Z"}')
+    moment = dt.datetime.fromisoformat(said)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs an offset, such as Z")
+    return moment.timestamp()

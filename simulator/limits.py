@@ -23,7 +23,7 @@ UNLIMITED: Final = -1
 
 
 class Clock:
-    """Simulated time: begins now and runs `speed` times as fast as the real one.
+    """Simulated time: begins now and runs `speed` times as fast as the real one, or is set forward.
 
     At speed 1440 a day lasts a minute, and the sending rate, which is per simulated second, rises with it.
     """
@@ -37,9 +37,22 @@ class Clock:
         """Return the simulated Unix time."""
         return self._origin + (time.monotonic() - self._started) * self._speed
 
-    def ahead(self, real_seconds: float) -> float:
-        """Return the simulated Unix time that it will be after so many real seconds."""
-        return self.seconds() + real_seconds * self._speed
+    def set(self, seconds: float) -> None:
+        """Let it be this simulated Unix time now, and run on from there.
+
+        Raises:
+            ValueError: That time is over.
+        """
+        now = self.seconds()
+        if seconds < now:
+            raise ValueError(
+                f"the clock is only set forward, and {timestamp(seconds)} was before {timestamp(now)}"
+            )
+        self._origin += seconds - now
+
+    def stretched(self, real_seconds: float) -> float:
+        """Return how many simulated seconds pass in so many real ones."""
+        return real_seconds * self._speed
 
 
 def timestamp(seconds: float) -> str:

@@ -190,15 +190,17 @@ class Publisher:
         """
         if not self._writers:
             return
-        now, passed, delays = time.monotonic(), 0.0, self._delays
+        now, passed, later, delays = self._clock.seconds(), 0.0, 0.0, self._delays
+        stretched = self._clock.stretched
         for step in steps:
             passed += draw.uniform(delays.shortest, delays.longest) * step.patience
-            happened_at = self._clock.ahead(passed)
-            due = now + passed + (draw.uniform(0, delays.longest) if delays.reorder else 0)
+            later += step.later
+            happened_at = now + stretched(passed) + later
+            due = happened_at + stretched(draw.uniform(0, delays.longest) if delays.reorder else 0)
             self._push(due, mail, step, happened_at)
             if draw.random() < delays.duplicate_rate:
                 self.duplicated += 1
-                self._push(due + draw.uniform(0, 2 * delays.longest), mail, step, happened_at)
+                self._push(due + stretched(draw.uniform(0, 2 * delays.longest)), mail, step, happened_at)
 
     def _push(self, due: float, mail: Mail, step: Step, happened_at: float) -> None:
         self.scheduled[step.kind] += 1
@@ -206,7 +208,7 @@ class Publisher:
 
     def tick(self, *, everything: bool = False) -> None:
         """Hand over to the writers what is due by now, or everything."""
-        now = time.monotonic()
+        now = self._clock.seconds()
         ready = []
         while self._due and (everything or self._due[0][0] <= now):
             ready.append(heapq.heappop(self._due))
@@ -221,7 +223,11 @@ class Publisher:
 
     def is_drained(self) -> bool:
         """Whether nothing is waiting, neither for its time nor for its topic."""
-        return not self._due and not any(writer.queued for writer in self._writers.values())
+        return not self._due and self.is_written()
+
+    def is_written(self) -> bool:
+        """Whether nothing that was due is waiting for its topic."""
+        return not any(writer.queued for writer in self._writers.values())
 
     def stats(self) -> dict[str, Any]:
         """Return counts as JSON."""

@@ -5,7 +5,8 @@ A profile file overrides single numbers of single domains:
     {"gmail.com": {"hard_bounce": 0.02}, "*": {"open": 0.5}}
 
 A domain that is neither here nor in the file behaves as "*". Numbers are shares of the messages to a domain, except
-`click` (share of opened messages) and `bot_click` (share of bot-opened ones).
+`click` (share of opened messages) and `bot_click` (share of bot-opened ones). Domains of one `provider` that `learns`
+(`learning`) are one receiver to whom the sender gets known.
 
 Sources: the diagnostic texts are those the providers send, shortened; RFC 3463 (Enhanced Mail System Status Codes) for
 the numbers. Gmail gives no complaint data to SES, so `complaint` is 0 there. Rates are invented but of realistic size.
@@ -16,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
+
+from simulator.learning import Temper
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Receiver:
     full: str = "452 4.2.2 <{address}>: The recipient's mailbox is over quota"
     unreachable: str = "450 4.4.7 Message expired: unable to deliver in 840 minutes, connection timed out"
     later: str = "451 4.7.1 Try again later: greylisted"
+    provider: str = ""
+    learns: Temper | None = None
 
     def share_delivered(self) -> float:
         """Return the share of messages that arrive."""
@@ -124,7 +129,16 @@ def read_profile(path: Path | None) -> dict[str, Receiver]:
             receivers[domain.lower()] = _changed(
                 domain, receivers.get(domain.lower(), receivers["*"]), change
             )
+    _check_tempers(receivers)
     return receivers
+
+
+def _check_tempers(receivers: Mapping[str, Receiver]) -> None:
+    """Refuse two tempers of one provider: it would depend on the first message which of them it has."""
+    tempers: dict[str, Temper | None] = {}
+    for receiver in receivers.values():
+        if receiver.provider and tempers.setdefault(receiver.provider, receiver.learns) != receiver.learns:
+            raise ValueError(f"profile of {receiver.provider}: its domains must learn in the same way")
 
 
 def _changed(domain: str, receiver: Receiver, change: Mapping[str, Any]) -> Receiver:
@@ -133,6 +147,8 @@ def _changed(domain: str, receiver: Receiver, change: Mapping[str, Any]) -> Rece
         raise ValueError(
             f"profile of {domain}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}"
         )
+    if "learns" in change:
+        change = {**change, "learns": Temper.from_json(domain, change["learns"])}
     changed = replace(receiver, **change)
     shares = [value for value in asdict(changed).values() if isinstance(value, int | float)]
     whole = changed.share_delivered() + changed.hard_bounce + changed.soft_bounce

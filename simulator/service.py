@@ -16,11 +16,12 @@ from typing import Any, Final
 from simulator import validation
 from simulator.account import Account
 from simulator.addresses import bare_address, domain_of
-from simulator.behaviour import SIMULATOR_DOMAIN, Step, fate_of
+from simulator.behaviour import SIMULATOR_DOMAIN, Step, fate_of, put_off
 from simulator.errors import DAILY_QUOTA, SesError, bad_request
 from simulator.events import Mail, new_ses_message_id
 from simulator.faults import ENTRY, EVENTS, Call, Faults
 from simulator.journal import Journal
+from simulator.learning import Learned
 from simulator.limits import Clock, Limits
 from simulator.message import Message, check_template, read_bulk_entry, read_send
 from simulator.publisher import Publisher
@@ -60,12 +61,14 @@ class Service:
     publisher: Publisher
     receivers: Mapping[str, Receiver]
     seed: int
+    learned: Learned = field(init=False)
     counts: Counter[str] = field(default_factory=Counter)
     _ids: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        """Seed the message ids."""
+        """Seed the message ids and the receivers that learn."""
         self._ids = random.Random(f"{self.seed}:ids")
+        self.learned = Learned(self.seed)
 
     def prepare(
         self, operation: str, request: Any, size: int, *, invocation_id: str, source_ip: str
@@ -140,7 +143,23 @@ class Service:
 
     def _fate(self, message: Message, address: str, draw: random.Random) -> list[Step]:
         receiver = self.receivers.get(domain_of(address), self.receivers["*"])
-        return fate_of(message, address, receiver, draw)
+        steps = fate_of(message, address, receiver, draw)
+        if receiver.learns is None or domain_of(address) == SIMULATOR_DOMAIN:
+            return steps
+        return self._weighed(steps, message, address, receiver)
+
+    def _weighed(self, steps: list[Step], message: Message, address: str, receiver: Receiver) -> list[Step]:
+        """Let a receiver that learns take a message or put it off, and remember it."""
+        assert receiver.learns is not None
+        provider = receiver.provider or domain_of(address)
+        sender, moment = domain_of(bare_address(message.sender)), self.clock.seconds()
+        if not self.learned.offer(provider, sender, receiver.learns, moment):
+            self.counts[f"put_off:{provider}"] += 1
+            seconds, is_lost = self.learned.deferral(address, moment, receiver.learns.gives_up)
+            return put_off(steps, address, receiver, seconds=seconds, is_lost=is_lost)
+        if any(step.kind == "Complaint" for step in steps):
+            self.learned.complain(provider, sender)
+        return steps
 
     def get_account(self) -> dict[str, Any]:
         """Return the answer of GetAccount."""
@@ -167,6 +186,7 @@ class Service:
         self.faults.clear()
         self.limits.reset()
         self.publisher.reset()
+        self.learned.forget()
         self.counts.clear()
 
 
