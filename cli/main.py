@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "campaign": ("cli.campaign", "app", "Create, check, send and watch campaigns."),
     "why": ("cli.why", "why", ""),
     "events": ("cli.events", "app", "What SES reports about messages."),
+    "breaker": ("cli.breaker", "app", "What bounces and complaints are evidence of."),
     "account": ("cli.account", "app", "What SES lets all tenants send together, and your own limit."),
     "ledger": ("cli.ledger", "app", "Whether the ledger may be believed."),
     "hygiene": ("cli.hygiene", "app", "Keep the lists clean."),

@@ -36,6 +36,9 @@ STREAM_PATIENCE: Final = timedelta(minutes=15)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+Days = dict[date, Counts]
+
+
 class Cell(NamedTuple):
     """What parts are added up by."""
 
@@ -112,6 +115,15 @@ def are_abreast(*, hit_at: datetime | None, delivered_at: datetime | None, now: 
     if hit_at is None or (delivered_at is not None and hit_at <= delivered_at):
         return True
     return now - hit_at >= STREAM_PATIENCE
+
+
+def together(of_providers: Iterable[Days]) -> Days:
+    """Return counts by day, those of several providers added up."""
+    total: Days = {}
+    for days in of_providers:
+        for day, counts in days.items():
+            total[day] = total.get(day, Counts()) + counts
+    return total
 
 
 def scaled(counts: Counts, by: int) -> Counts:

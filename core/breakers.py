@@ -47,6 +47,7 @@ HIGHEST_SHARE: Final = (
 )
 SLOW_ALPHA: Final = 1e-2
 TRIP_ALPHA: Final = 1e-3
+SLOW_PACE: Final = 0.25
 FIRST_MESSAGES: Final = 50
 FIRST_COMPLAINTS: Final = 4
 MIN_WARN_HITS: Final = 2  # one is an accident
@@ -144,7 +145,7 @@ class Verdict:
     @property
     def pace(self) -> float:
         """Return the part of the usual pace that is left: all, a quarter, nothing."""
-        return {Level.SLOW: 0.25, Level.TRIP: 0.0}.get(self.level, 1.0)
+        return {Level.SLOW: SLOW_PACE, Level.TRIP: 0.0}.get(self.level, 1.0)
 
 
 def log_evidence(hits: int, resolved: int, limit: float, *, mixture: tuple[float, ...] = MIXTURE) -> float:

@@ -67,7 +67,9 @@ def report(
     balance = (
         "Everybody of the audience is counted once." if status.adds_up else "**The parts do not add up.**"
     )
-    return "\n".join([*lines, "", f"Campaign {status.campaign_id} is {status.state}. {balance}", ""])
+    stands = f"Campaign {status.campaign_id} is {status.state}"
+    why = f"{stands}: {_sentence(status.state_reason.rstrip('.'))}" if status.state_reason else f"{stands}."
+    return "\n".join([*lines, "", f"{why} {balance}", ""])
 
 
 def _audit(status: Status) -> str:

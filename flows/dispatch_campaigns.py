@@ -49,17 +49,17 @@ def relieve_the_dead() -> None:
         run_logger().warning("%d leases of %d dead runs ended", freed, len(dead))
 
 
-@task(name="Take the events of calls in doubt", **RETRIED)
+@task(name="Take the events of what is being sent", **RETRIED)
 def take_evidence() -> None:
-    """Take what SES tells of calls that died with their sender, so that their campaigns are done now and not next hour."""
+    """Take what SES tells of calls that died with their sender, and of bounces and complaints, now and not next hour."""
     try:
         report = dispatching.take_evidence(resources())
     except ConfigurationError as error:
-        # Without the queue the doubt waits. What is ready goes on all the same.
-        run_logger().warning("calls stay in doubt: %s", error.message)
+        # Without the queue the doubt waits, and breakers are blind. What is ready goes on all the same.
+        run_logger().warning("calls stay in doubt, and breakers know nothing new: %s", error.message)
         return
     if report:
-        run_logger().info("%d events applied, because calls are in doubt", report.applied)
+        run_logger().info("%d events applied", report.applied)
 
 
 @task(name="Find the campaigns that are ready", **RETRIED)

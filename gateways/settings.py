@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     dns_servers: tuple[str, ...] = Field(
         (), description="JSON list of resolvers, `address` or `address:port`; unset, those of the machine."
     )
+    vanguard_from: int = Field(
+        5000,
+        ge=0,
+        description="A campaign of so many messages waits for what becomes of its first 200 or 1 %; 0, none does.",
+    )
     chunk_seconds: int = Field(45, ge=1, description="How long one Prefect task run of sending should last.")
     stop_grace_seconds: float = Field(
         75.0,

@@ -7,17 +7,14 @@ what the first has counted too, and no trip falls between them. Nobody who sends
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from core import breaker_counts
-from core.breaker_counts import WINDOW_DAYS, Cell, Moved, Placed
-from core.breakers import FIRST_COMPLAINTS, Counts, Level, Scope
+from core.breaker_counts import WINDOW_DAYS, Cell, Days, Moved, Placed
+from core.breakers import FIRST_COMPLAINTS, SLOW_PACE, Counts, Level, Scope
 from store.session import Row, one, rows, run
-
-
-Days = dict[date, Counts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,19 +129,6 @@ def lately(session: Session, *, tenant_id: int) -> dict[str, Days]:
     return counted
 
 
-def of_everybody(session: Session) -> Days:
-    """Return the counts of all tenants' messages of the last seven days, by day."""
-    found = rows(
-        session,
-        """SELECT on_day, sum(resolved)::bigint AS resolved, sum(bounced)::bigint AS bounced,
-                  sum(complained)::bigint AS complained
-           FROM breaker_count WHERE on_day > (clock_timestamp() AT TIME ZONE 'UTC')::date - CAST(:days AS int)
-           GROUP BY on_day""",
-        days=WINDOW_DAYS,
-    )
-    return {row["on_day"]: _counts(row) for row in found}
-
-
 def are_abreast(session: Session, *, tenant_id: int) -> bool:
     """Whether the tenant's deliveries are known as far as its bounces and complaints (`core.breaker_counts`)."""
     row = one(
@@ -223,6 +207,34 @@ def say(session: Session, *, tenant_id: int, scope: Scope, subject: str, level: 
     )
 
 
+def pace(session: Session, *, tenant_id: int, campaign_id: int) -> float:
+    """Return the part of its pace that a campaign has: a quarter when its breaker, or its tenant's, says slow."""
+    row = one(
+        session,
+        """SELECT EXISTS (
+               SELECT FROM breaker WHERE tenant_id = :tenant_id AND level = :slow
+                 AND (scope = 'tenant' OR (scope = 'campaign' AND subject = :campaign_id))) AS is_slow""",
+        tenant_id=tenant_id,
+        campaign_id=str(campaign_id),
+        slow=int(Level.SLOW),
+    )
+    return SLOW_PACE if row and row["is_slow"] else 1.0
+
+
+def in_words(session: Session, *, tenant_id: int, campaign_id: int) -> str:
+    """Return what breakers say of a campaign that is being sent, and of its tenant; empty when all is well."""
+    said = find(session, tenant_id=tenant_id)
+    told = {
+        each.why: f"No mail to {each.subject}. {each.why}"
+        if each.scope is Scope.TENANT_AT_PROVIDER
+        else each.why
+        for each in said.values()
+        if each.level > Level.CLEAR and (each.scope is not Scope.CAMPAIGN or each.subject == str(campaign_id))
+        if each.scope is not Scope.TENANT_AT_PROVIDER or each.tripped_at
+    }
+    return " ".join(told.values())
+
+
 def begin_epoch(session: Session, *, tenant_id: int, scope: Scope, subject: str = "") -> bool:
     """Let only what comes from now on count, because a person lets the sender go on; return whether it was tripped."""
     _hold(session, tenant_id)
@@ -250,16 +262,9 @@ def _base(session: Session, tenant_id: int, scope: Scope, subject: str) -> dict[
         first = complained_of_first(session, **key, campaign_id=campaign_id)
         return breaker_counts.base_of(days, first)
     week = lately(session, **key)
-    return breaker_counts.base_of(week.get(subject, {}) if subject else together(week.values()))
-
-
-def together(of_providers: Iterable[Days]) -> Days:
-    """Return counts by day, those of several providers added up."""
-    total: Days = {}
-    for days in of_providers:
-        for day, counts in days.items():
-            total[day] = total.get(day, Counts()) + counts
-    return total
+    return breaker_counts.base_of(
+        week.get(subject, {}) if subject else breaker_counts.together(week.values())
+    )
 
 
 def early(session: Session, *, tenant_id: int, campaign_id: int, counts: Counts) -> int:

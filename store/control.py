@@ -5,8 +5,10 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
+from core.breakers import Scope
 from core.campaigns import Action, CampaignState, Status
-from store import campaigns, deliveries, tenants
+from core.errors import InputError
+from store import breakers, campaigns, deliveries, tenants
 from store.session import Row, one, rows
 
 
@@ -28,8 +30,11 @@ def act(
     Raises:
         NotFoundError: The tenant has no such campaign.
         ConflictError: It is in a state in which this cannot be done.
+        InputError: A breaker has tripped, and whoever resumes gives no reason.
     """
     key = {"tenant_id": tenant_id, "campaign_id": campaign_id}
+    if action is Action.RESUME:
+        _let_go_on(session, tenant_id, campaign_id, reason)
     campaigns.move(session, **key, to=action.leads_to, since=[*action.starts_from], reason=reason)
     campaigns.wait_for(session, **key, pause=timedelta(0))
     if action.leads_to is CampaignState.CANCELLED:
@@ -44,6 +49,19 @@ def act(
         detail=detail,
     )
     return campaigns.status(session, **key)
+
+
+def _let_go_on(session: Session, tenant_id: int, campaign_id: int, reason: str) -> None:
+    """Begin to count anew if a breaker has tripped; before the campaign's row is locked (`store.breakers`)."""
+    said = breakers.find(session, tenant_id=tenant_id).get((Scope.CAMPAIGN, str(campaign_id)))
+    if said is None or said.tripped_at is None:
+        return
+    if not reason.strip():
+        raise InputError(
+            f"a breaker has stopped campaign {campaign_id}: say why it shall go on",
+            hint="--reason is kept in the audit.",
+        )
+    breakers.begin_epoch(session, tenant_id=tenant_id, scope=Scope.CAMPAIGN, subject=str(campaign_id))
 
 
 def trail(session: Session, *, tenant_id: int, campaign_id: int, limit: int = 10) -> Sequence[Row]:

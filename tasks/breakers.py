@@ -8,6 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from core import breaker_counts, breaker_words
 from core import breakers as rule
@@ -16,10 +17,11 @@ from core.campaigns import CampaignState
 from core.errors import ConflictError
 from core.facts import Fact
 from core.tenants import TenantState
-from store import breakers, campaigns, standings, tenants
+from store import breakers, campaigns, standings, tenants, vanguards
 from store.breakers import Breaker
 from store.session import Session
 from tasks.log import run_logger
+from tasks.resources import Resources
 
 
 ACTOR = "posthouse"
@@ -31,7 +33,12 @@ def apply(session: Session, tenant_id: int, campaign_ids: Collection[int]) -> li
 
     Nobody is judged while bounces are known whose deliveries are not; whoever applies those, or dispatch, asks again.
     """
-    if not campaign_ids or not breakers.are_abreast(session, tenant_id=tenant_id):
+    _wake_vanguards(session, tenant_id, campaign_ids)
+    return _judge(session, tenant_id, campaign_ids) if campaign_ids else []
+
+
+def _judge(session: Session, tenant_id: int, campaign_ids: Collection[int]) -> list[Verdict]:
+    if not breakers.are_abreast(session, tenant_id=tenant_id):
         return []
     known = breakers.find(session, tenant_id=tenant_id)
     news = []
@@ -51,6 +58,15 @@ def apply(session: Session, tenant_id: int, campaign_ids: Collection[int]) -> li
                 why=verdict.why,
             )
     return news
+
+
+def _wake_vanguards(session: Session, tenant_id: int, campaign_ids: Collection[int]) -> None:
+    """Let dispatch carry on the campaigns whose first messages are known by now."""
+    for campaign_id in sorted(campaign_ids):
+        key = {"tenant_id": tenant_id, "campaign_id": campaign_id}
+        found = vanguards.find(session, **key)
+        if found and found[0].is_over:
+            campaigns.wait_for(session, **key, pause=timedelta(0))
 
 
 def _counted(
@@ -74,12 +90,12 @@ def _counted(
     for provider, days in sorted(week.items()) if len(week) > 1 else ():
         counts = breaker_counts.since(days, base(Scope.TENANT_AT_PROVIDER, provider).base)
         found.append((Scope.TENANT_AT_PROVIDER, provider, counts))
-    of_tenant = breaker_counts.since(breakers.together(week.values()), base(Scope.TENANT, "").base)
+    of_tenant = breaker_counts.since(breaker_counts.together(week.values()), base(Scope.TENANT, "").base)
     return [*found, (Scope.TENANT, "", of_tenant)]
 
 
 def with_first(
-    session: Session, tenant_id: int, campaign_id: int, days: breakers.Days, before: Breaker
+    session: Session, tenant_id: int, campaign_id: int, days: breaker_counts.Days, before: Breaker
 ) -> Counts:
     """Return what counts of a campaign since a person let it go on, with the complaints about its first messages."""
     counts = breaker_counts.since(days, before.base)
@@ -149,18 +165,58 @@ def _stop(session: Session, tenant_id: int, scope: Scope, subject: str, told: st
 
 def ask_again(session: Session, tenant_id: int) -> list[Verdict]:
     """Judge a tenant and its campaigns that are being sent, for what no batch of events could judge."""
-    return apply(session, tenant_id, campaigns.open_ones(session, tenant_id=tenant_id))
+    return _judge(session, tenant_id, campaigns.open_ones(session, tenant_id=tenant_id))
 
 
-def let_go_on(session: Session, tenant_id: int, scope: Scope, subject: str = "") -> None:
-    """Begin to count anew because a person lets a sender go on: a tenant with its mail to every provider.
+def let_go_on(session: Session, tenant_id: int, scope: Scope, subject: str = "") -> bool:
+    """Begin to count anew because a person lets a sender go on, if its breaker has tripped; return whether it had.
+
+    A tenant goes on with its mail to every provider.
+
+    Where nothing has tripped, what is counted stays: a pause is no way to forget.
 
     Call it before the state is changed: whoever holds the tenant's row may take a campaign's, and never the other way round.
     """
-    if scope is Scope.TENANT:
-        for known_scope, provider in breakers.find(session, tenant_id=tenant_id):
-            if known_scope is Scope.TENANT_AT_PROVIDER:
-                let_go_on(session, tenant_id, Scope.TENANT_AT_PROVIDER, provider)
+    tripped = [one for one in breakers.find(session, tenant_id=tenant_id).values() if one.tripped_at]
+    if not any((one.scope, one.subject) == (scope, subject) for one in tripped):
+        return False
     breakers.begin_epoch(session, tenant_id=tenant_id, scope=scope, subject=subject)
     if scope is Scope.TENANT_AT_PROVIDER:
         standings.go_on(session, tenant_id=tenant_id, provider=subject)
+    if scope is Scope.TENANT:
+        for one in tripped:
+            let_go_on(session, tenant_id, Scope.TENANT_AT_PROVIDER, one.subject)
+    return True
+
+
+def show(resources: Resources, slug: str) -> list[dict[str, Any]]:
+    """Return what is counted now of a tenant and of its campaigns that are sent or paused, and what that is evidence of.
+
+    Raises:
+        NotFoundError: There is no such tenant.
+    """
+    with resources.database.begin() as session:
+        tenant_id = tenants.by_slug(session, slug).id
+        assert tenant_id is not None
+        watched = [
+            campaign.id
+            for campaign in campaigns.of_tenant(session, tenant_id=tenant_id)
+            if campaign.id is not None and campaign.state in {CampaignState.SENDING, CampaignState.PAUSED}
+        ]
+        known = breakers.find(session, tenant_id=tenant_id)
+        counted = _counted(session, tenant_id, watched, known)
+    return [_shown(scope, subject, counts, known.get((scope, subject))) for scope, subject, counts in counted]
+
+
+def _shown(scope: Scope, subject: str, counts: Counts, said: Breaker | None) -> dict[str, Any]:
+    verdict = rule.judge(counts, scope)
+    tripped_at = said.tripped_at if said else None
+    return {
+        "scope": str(scope),
+        "subject": subject,
+        "state": "tripped" if tripped_at else verdict.level.name.lower(),
+        **{name: value for name, value in numbers(verdict).items() if name != "level"},
+        "tripped_at": tripped_at,
+        "epoch_at": said.epoch_at if said else None,
+        "why": said.why if said and tripped_at else verdict.why,
+    }

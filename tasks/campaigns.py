@@ -12,8 +12,9 @@ from core.forecast import Forecast
 from core.runs import Ending, Tally
 from core.windows import Timing
 from models import Campaign
-from store import audiences, campaigns, control, doubt, leases, planning, sending_domains, tenants
-from tasks import evidence, mailbox_domains, preflight
+from store import audiences, campaigns, control, doubt, leases, planning, sending_domains, tenants, vanguards
+from store.session import Session
+from tasks import evidence, mailbox_domains, preflight, vanguard
 from tasks import timing as timings
 from tasks.preflight import Preflight
 from tasks.resources import Resources
@@ -175,7 +176,17 @@ def plan(resources: Resources, campaign_id: int) -> int:
     with resources.database.begin() as session:
         timings.lay_out(session, tenant_id=tenant_id, campaign_id=campaign_id)
         planning.finish_plan(session, tenant_id=tenant_id, campaign_id=campaign_id)
+        _form_vanguard(resources, session, tenant_id, campaign_id)
     return planned
+
+
+def _form_vanguard(resources: Resources, session: Session, tenant_id: int, campaign_id: int) -> None:
+    """Let a large campaign wait for what becomes of its first messages."""
+    key = {"tenant_id": tenant_id, "campaign_id": campaign_id}
+    audience = sum(planning.planned(session, **key).values())
+    policies = tenants.by_id(session, tenant_id=tenant_id).policies
+    if vanguard.is_wanted(audience, setting=resources.settings.vanguard_from, policies=policies):
+        vanguards.form(session, **key, audience=audience)
 
 
 def act(resources: Resources, campaign_id: int, action: Action, *, reason: str, actor: str) -> Status:

@@ -6,7 +6,7 @@ seconds, one whose cap is used rests until tomorrow, and in the meantime their p
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -14,7 +14,7 @@ from core import allowances as rule
 from core import pacing
 from core.allowances import ALL
 from core.runs import Ending
-from store import accounts, allowances, campaigns, deliveries, planning
+from store import accounts, allowances, breakers, campaigns, deliveries, planning
 from store.allowances import Day
 from store.deliveries import Claimed, Position
 from store.session import Session
@@ -22,9 +22,14 @@ from tasks import timing
 from tasks.messages import Job
 from tasks.resources import Resources
 from tasks.stopping import Stop, check_may_send
+from tasks.vanguard import Hold
 
 
 HOUR_IS_FULL: Final = "this hour's part of the caps is used, or the mailbox provider rests"
+PROVIDER_IS_STOPPED: Final = "a breaker has stopped the mail to the provider until a person lets it go on"
+LONGEST_REST: Final = timedelta(days=2)  # what rests for longer waits for a person
+# Then dispatch looks again; whoever lets it go on wakes the campaign at once.
+STOPPED_PATIENCE: Final = timedelta(hours=6)
 RETRY_PATIENCE: Final = timedelta(seconds=15)
 _REST_SECONDS: Final = 3.0  # throttled messages are due again after a few
 
@@ -39,6 +44,8 @@ class Claimer:
         self._key = {"tenant_id": job.tenant_id, "campaign_id": job.campaign_id}
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
         self.planned: dict[str, int] = {}  # messages by mailbox provider
+        self.hold = Hold(job)
+        self.pace = 1.0  # less than that when a breaker slows the campaign or its tenant
         self.clockwork: timing.Clockwork | None = None
         self._ends: dict[str, Position] = {}  # where the last claim of a provider ended
         self._rests: dict[str, float] = {}  # until when a provider that had nobody is not asked
@@ -50,10 +57,11 @@ class Claimer:
             What was reserved, mixed over the providers; and when it is nobody, how long until somebody is due.
 
         Raises:
-            Stop: Nobody is due soon, today's caps are used, or the campaign is not being sent.
+            Stop: Nobody is due soon, today's caps are used, the campaign waits for its vanguard, or is not being sent.
         """
+        room = self.hold.look(self._resources.database)
         claimed, soon = self._resources.database.again(
-            lambda session: self._claim(session, token, max(seconds, 1.0))
+            lambda session: self._claim(session, token, max(seconds, 1.0), room)
         )
         claimed = self._ready_to_read(token, claimed)
         groups: dict[str, list[Claimed]] = {}
@@ -61,12 +69,16 @@ class Claimer:
             groups.setdefault(delivery.provider, []).append(delivery)
         return rule.interleaved(groups), soon
 
-    def _claim(self, session: Session, token: str, seconds: float) -> tuple[list[Claimed], timedelta]:
+    def _claim(
+        self, session: Session, token: str, seconds: float, room: int | None
+    ) -> tuple[list[Claimed], timedelta]:
         check_may_send(session, self._job)
+        self.pace = breakers.pace(session, **self._key)
         self.clockwork = timing.check(session, self._job)
         self.planned = self.planned or planning.planned(session, **self._key)
         day, left = self._left_today(session)
-        limit = min(self._settings.claim_size, self._fitting(session, seconds))
+        limit = min(self._settings.claim_size, self._fitting(session, seconds * self.pace))
+        limit = limit if room is None else min(limit, room)
         claimed = self._walk(session, token, limit, left)
         return claimed, timedelta(0) if claimed else self._soon(session, day, left)
 
@@ -131,5 +143,11 @@ class Claimer:
             raise Stop(Ending.HOURS, wait=soon, reason=timing.OUT_OF_HOURS)
         if not waiting:
             raise Stop(Ending.NOTHING_DUE)
+        if self._are_stopped(day, waiting):
+            raise Stop(Ending.ALLOWANCE, wait=STOPPED_PATIENCE, reason=PROVIDER_IS_STOPPED)
         wait = allowances.reopens_in(session, **self._domain, day=day, providers=waiting)
         raise Stop(Ending.ALLOWANCE, wait=wait or timedelta(0), reason="" if wait is None else HOUR_IS_FULL)
+
+    def _are_stopped(self, day: Day, waiting: Collection[str]) -> bool:
+        """Whether all that wait are for providers that only a person lets get mail again."""
+        return all(day.rests.get(provider, timedelta(0)) > LONGEST_REST for provider in waiting)

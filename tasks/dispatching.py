@@ -6,7 +6,8 @@ from typing import Final
 
 from core.campaigns import Action
 from store import campaigns, control, doubt, leases, tenants
-from tasks import events, quarantine
+from store.session import Session
+from tasks import breakers, events, quarantine
 from tasks.campaigns import settle
 from tasks.events import DrainReport
 from tasks.resources import Resources
@@ -55,14 +56,14 @@ def heed(resources: Resources, campaign_id: int, *, flow_run: str, reason: str) 
 
 
 def take_evidence(resources: Resources, *, seconds: float = EVIDENCE_SECONDS) -> DrainReport | None:
-    """Take what SES tells of calls that are in doubt, for about this long; None when nobody is in doubt.
+    """Take what SES tells while campaigns are being sent or calls are in doubt, for about this long; None when neither is so.
 
-    It cannot wait for the hourly reconciling of events: a campaign whose sender was killed is not done before its last
-    calls are settled, and most of them are by events that are on the queue already.
+    It cannot wait for the hourly reconciling of events. A campaign whose sender was killed is not done before its last
+    calls are settled, most of them by events that are on the queue already; and breakers know what events tell, no more.
     """
     with resources.database.begin() as session:
         everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
-        if not any(doubt.waits(session, tenant_id=tenant_id) for tenant_id in everyone):
+        if not any(_wants_events(session, tenant_id) for tenant_id in everyone):
             return None
     total, ends = DrainReport(), time.monotonic() + seconds
     while True:
@@ -70,6 +71,12 @@ def take_evidence(resources: Resources, *, seconds: float = EVIDENCE_SECONDS) ->
         total += report
         if not report.received or time.monotonic() > ends:
             return total
+
+
+def _wants_events(session: Session, tenant_id: int) -> bool:
+    return bool(campaigns.open_ones(session, tenant_id=tenant_id)) or doubt.waits(
+        session, tenant_id=tenant_id
+    )
 
 
 def ready(resources: Resources) -> list[tuple[str, int]]:
@@ -84,6 +91,7 @@ def ready(resources: Resources) -> list[tuple[str, int]]:
     for tenant_id, slug in everyone:
         settle(resources, tenant_id=tenant_id)
         with resources.database.begin() as session:
+            breakers.ask_again(session, tenant_id)
             found += [(slug, row["id"]) for row in campaigns.ready(session, tenant_id=tenant_id)]
     quarantine.watch(resources)
     return found

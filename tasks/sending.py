@@ -106,7 +106,9 @@ class Sender:
         tally, ends = Tally(), time.monotonic() + seconds
         try:
             while self._goes_on(ends):
+                started = time.monotonic()
                 self._send_batch(tally, ends)
+                self._slow_down(time.monotonic() - started, ends)
         except Stop as stop:
             tally.ending, tally.wait, tally.reason = stop.ending, stop.wait, stop.reason
         return tally
@@ -117,6 +119,12 @@ class Sender:
 
     def _goes_on(self, ends: float) -> bool:
         return time.monotonic() < ends and not self._stopped.is_set()
+
+    def _slow_down(self, worked: float, ends: float) -> None:
+        """Rest as a breaker wants it: at a quarter of the pace, three times as long as there was work."""
+        if self._claimer.pace < 1:
+            rest = worked * (1 / self._claimer.pace - 1)
+            self._stopped.wait(max(min(rest, ends - time.monotonic()), 0))
 
     def _send_batch(self, tally: Tally, ends: float) -> None:
         """Claim, render and send some hundred deliveries; give back what the end of the stretch leaves over."""
@@ -244,6 +252,7 @@ class Sender:
         welcome = [item for item in window if item.delivery_id not in skipped]
         day = allowances.today(session, **self._domain)
         admitted = self._admitted(session, day, welcome) if day.is_limited or day.rests else welcome
+        admitted = admitted[: self._claimer.hold.room(session)]
         begun = deliveries.begin(
             session,
             tenant_id=job.tenant_id,
@@ -251,6 +260,7 @@ class Sender:
             attempts=[Attempt(item.delivery_id, _attempt_id(item.delivery_id)) for item in admitted],
             lease=timedelta(seconds=self._settings.call_lease_seconds),
         )
+        self._claimer.hold.use(session, len(begun))
         if day.is_limited:
             ids = {attempt.delivery_id for attempt in begun}
             tokens = rule.used(item.provider for item in admitted if item.delivery_id in ids)
@@ -310,6 +320,7 @@ class Sender:
             if accepted:
                 deliveries.record_accepted(session, tenant_id=self._job.tenant_id, accepted=accepted)
             pending = deliveries.record_outcomes(session, tenant_id=self._job.tenant_id, outcomes=results)
+            self._claimer.hold.use(session, -pending.total())
             tokens = rule.used(pending.elements())
             allowances.use(
                 session,

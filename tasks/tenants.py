@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 
 from core import addresses, headers, locales, warmup, warmup_schedule
+from core.breakers import Scope
 from core.errors import ConflictError, InputError
 from core.tenants import DeliveryApi, TenantState
 from models import Tenant
 from store import accounts, sending_domains, tenants
+from tasks import breakers
 from tasks.resources import Resources
 
 
@@ -81,6 +83,8 @@ def set_state(resources: Resources, slug: str, *, state: TenantState, reason: st
     with resources.database.begin() as session:
         tenant = tenants.by_slug(session, slug)
         assert tenant.id is not None
+        if state is TenantState.ACTIVE:
+            breakers.let_go_on(session, tenant.id, Scope.TENANT)
         tenants.set_state(session, tenant_id=tenant.id, state=state, reason=reason, actor=actor)
         session.refresh(tenant)
     return tenant

@@ -7,6 +7,7 @@ from typing import Any
 
 from core import providers, warmup, warmup_blocks, warmup_controller, warmup_schedule
 from core.allowances import ALL
+from core.breakers import Scope
 from core.errors import InputError, NotFoundError
 from core.warmup import DayReport, Decision
 from core.warmup_controller import Decision as PaceDecision
@@ -14,6 +15,7 @@ from core.warmup_controller import ProviderDay, Tally
 from store import campaigns, sending_domains, standings, tenants
 from store.session import Row, Session
 from store.standings import Reported
+from tasks import breakers
 from tasks.resources import Resources
 
 
@@ -155,7 +157,8 @@ def wake(
     with resources.database.begin() as session:
         name, domain_id = _one_domain(session, tenant_id, domain)
         key = {"tenant_id": tenant_id, "sending_domain_id": domain_id}
-        if not standings.wake(session, **key, provider=provider):
+        was_stopped = breakers.let_go_on(session, tenant_id, Scope.TENANT_AT_PROVIDER, provider)
+        if not standings.wake(session, **key, provider=provider) and not was_stopped:
             raise NotFoundError(f"{provider} does not rest", hint="posthouse warmup show names who does.")
         tenants.audit(
             session,

@@ -83,8 +83,11 @@ def test_without_a_word_from_ses_the_call_stays_in_doubt(
     assert states(database) == ("sending", "in_doubt")
 
 
-def test_nobody_in_doubt_needs_no_queue(resources: Resources, database: Database, called: Mailed) -> None:
+def test_nobody_in_doubt_and_nothing_being_sent_need_no_queue(
+    resources: Resources, database: Database, called: Mailed
+) -> None:
     with database.begin() as session:
         run(session, "UPDATE delivery SET lease_until = now() + interval '1 minute'")
+        run(session, "UPDATE campaign SET state = 'paused'")
 
     assert dispatching.take_evidence(resources) is None
