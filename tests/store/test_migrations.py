@@ -130,6 +130,34 @@ def test_an_upgrade_of_a_populated_database_loses_nothing(empty_url: str) -> Non
     assert lost == {table: [] for table in before}
 
 
+def test_what_was_reported_before_there_were_breakers_is_counted(empty_url: str) -> None:
+    migrations.upgrade(empty_url, FIRST)
+    with psycopg.connect(empty_url.replace("+psycopg", "")) as connection:
+        connection.execute(POPULATED)
+        connection.execute(
+            """INSERT INTO delivery_fact (tenant_id, delivery_id, fact, first_at, last_at)
+               SELECT tenant_id, id, fact, '2026-11-20T23:59Z', '2026-11-20T23:59Z'
+               FROM delivery, unnest(ARRAY['sent', 'bounce_permanent', 'delivery']) AS fact
+               WHERE state IN ('in_doubt', 'submitting')"""
+        )
+    migrations.upgrade(empty_url)
+    after = contents(empty_url)
+    counted = {
+        str(row["on_day"]): (row["resolved"], row["bounced"], row["complained"])
+        for row in after["breaker_count"]
+    }
+    assert len(counted) == 2
+    assert counted.pop("2026-11-20") == (2, 2, 0)
+    assert [*counted.values()] == [(1, 0, 0)]
+    (first,) = after["breaker_first"]
+    bounced = {row["id"] for row in after["delivery"] if row["state"] in {"in_doubt", "submitting"}}
+    placed = first["messages"]
+    assert isinstance(placed, list)
+    assert [micros for micros, _ in placed[:2]] == [1_795_219_140_000_000] * 2
+    assert {delivery for _, delivery in placed[:2]} == bounced
+    assert len(placed) == 3
+
+
 def plain(found: list[dict[str, object]]) -> list[dict[str, str]]:
     """Rows whose values can be compared as a set."""
     return [{name: repr(value) for name, value in row.items()} for row in found]
