@@ -49,6 +49,11 @@ class Day:
         """Return the hours until midnight, this one included."""
         return 24 - self.hour
 
+    @property
+    def ends_in(self) -> timedelta:
+        """Return how long until midnight; on a day on which the clocks change, perhaps an hour too many or too few."""
+        return self.next_hour_in + timedelta(hours=self.hours_left - 1)
+
 
 def today(session: Session, *, tenant_id: int, sending_domain_id: int) -> Day:
     """Return what day it is for a sending domain."""

@@ -7,6 +7,9 @@ know them: a campaign of 20,000, planned a second ago, was recorded at 7.6 ms a 
 `is_pending` and `is_leased` are what the partial indexes follow, so that an intent, which changes neither, writes no index
 entry. `state` is named beside them all the same: of a boolean that it has no statistics of, the planner expects a half.
 
+A moment until which an index is walked is `statement_timestamp()`: `clock_timestamp()` may be another for each row, so that
+every claim would walk on over all who wait for a later one.
+
 All times are the database's: leases of a worker with a wrong clock end when everybody else thinks they do. Rows are
 always taken in order of id, so that two transactions never wait for each other in a circle.
 
@@ -96,7 +99,7 @@ def claim(
                SELECT walked.tenant_id, walked.id FROM share s, LATERAL (
                    SELECT tenant_id, id FROM delivery
                    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = s.provider
-                     AND state = 'pending' AND is_pending AND send_after <= clock_timestamp()
+                     AND state = 'pending' AND is_pending AND send_after <= statement_timestamp()
                      AND (send_after, tier, id) > (s.after_moment, s.after_tier, s.after_id)
                      AND (not_before IS NULL OR not_before <= clock_timestamp()
                           OR not_before > clock_timestamp() + :too_long)
@@ -374,9 +377,13 @@ def postpone(session: Session, *, tenant_id: int, token: str, until: Mapping[int
     """Give claimed deliveries back, each with the moment before which it waits; return how many."""
     return count(
         session,
-        """UPDATE delivery d SET state = 'pending', claim_token = NULL, lease_until = NULL, send_after = w.send_after
-           FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:moments AS timestamptz[])) AS w (id, send_after)
-           WHERE d.tenant_id = :tenant_id AND d.id = w.id AND d.state = 'claimed' AND d.claim_token = :token""",
+        """WITH early AS MATERIALIZED (
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, w.*
+               FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:moments AS timestamptz[])) AS w (id, send_after)
+           )
+           UPDATE delivery d SET state = 'pending', claim_token = NULL, lease_until = NULL, send_after = w.send_after
+           FROM early w
+           WHERE d.tenant_id = w.tenant_id AND d.id = w.id AND d.state = 'claimed' AND d.claim_token = :token""",
         tenant_id=tenant_id,
         token=token,
         delivery_ids=list(until),
@@ -461,11 +468,12 @@ def due_in(
         """SELECT least(
                (SELECT min(greatest(not_before, send_after)) FROM delivery
                 WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = ANY(:providers)
-                  AND state = 'pending' AND is_pending AND not_before IS NOT NULL),
+                  AND state = 'pending' AND is_pending AND not_before IS NOT NULL
+                  AND send_after <= statement_timestamp()),
                (SELECT min(soonest.send_after) FROM unnest(CAST(:providers AS text[])) AS asked (provider), LATERAL (
                     SELECT send_after FROM delivery
                     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = asked.provider
-                      AND state = 'pending' AND is_pending AND send_after > clock_timestamp()
+                      AND state = 'pending' AND is_pending AND send_after > statement_timestamp()
                     ORDER BY send_after LIMIT 1) AS soonest)) AS next_at, clock_timestamp() AS now""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,

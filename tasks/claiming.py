@@ -31,6 +31,7 @@ LONGEST_REST: Final = timedelta(days=2)  # what rests for longer waits for a per
 # Then dispatch looks again; whoever lets it go on wakes the campaign at once.
 STOPPED_PATIENCE: Final = timedelta(hours=6)
 RETRY_PATIENCE: Final = timedelta(seconds=15)
+_SOONEST: Final = timedelta(seconds=1)
 _REST_SECONDS: Final = 3.0  # throttled messages are due again after a few
 
 
@@ -60,14 +61,26 @@ class Claimer:
             Stop: Nobody is due soon, today's caps are used, the campaign waits for its vanguard, or is not being sent.
         """
         room = self.hold.look(self._resources.database)
-        claimed, soon = self._resources.database.again(
-            lambda session: self._claim(session, token, max(seconds, 1.0), room)
+        found = self._resources.database.again(
+            lambda session: self._claim_or_stop(session, token, max(seconds, 1.0), room)
         )
+        if isinstance(found, Stop):
+            raise found
+        claimed, soon = found
         claimed = self._ready_to_read(token, claimed)
         groups: dict[str, list[Claimed]] = {}
         for delivery in claimed:
             groups.setdefault(delivery.provider, []).append(delivery)
         return rule.interleaved(groups), soon
+
+    def _claim_or_stop(
+        self, session: Session, token: str, seconds: float, room: int | None
+    ) -> tuple[list[Claimed], timedelta] | Stop:
+        """Claim; a stop is returned, so that the transaction commits who was given up before it."""
+        try:
+            return self._claim(session, token, seconds, room)
+        except Stop as stop:
+            return stop
 
     def _claim(
         self, session: Session, token: str, seconds: float, room: int | None
@@ -144,9 +157,14 @@ class Claimer:
         if not waiting:
             raise Stop(Ending.NOTHING_DUE)
         if self._are_stopped(day, waiting):
-            raise Stop(Ending.ALLOWANCE, wait=STOPPED_PATIENCE, reason=PROVIDER_IS_STOPPED)
-        wait = allowances.reopens_in(session, **self._domain, day=day, providers=waiting)
-        raise Stop(Ending.ALLOWANCE, wait=wait or timedelta(0), reason="" if wait is None else HOUR_IS_FULL)
+            wait = min(STOPPED_PATIENCE, soon or STOPPED_PATIENCE)
+            raise Stop(Ending.ALLOWANCE, wait=wait, reason=PROVIDER_IS_STOPPED)
+        reopens = allowances.reopens_in(session, **self._domain, day=day, providers=waiting)
+        waits = [each for each in (reopens, soon) if each is not None and each < day.ends_in]
+        if not waits:
+            raise Stop(Ending.ALLOWANCE)
+        # No time at all would mean tomorrow; a cap that has just been given tokens back opens in none.
+        raise Stop(Ending.ALLOWANCE, wait=max(min(waits), _SOONEST), reason=HOUR_IS_FULL)
 
     def _are_stopped(self, day: Day, waiting: Collection[str]) -> bool:
         """Whether all that wait are for providers that only a person lets get mail again."""

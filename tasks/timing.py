@@ -81,10 +81,13 @@ def lay_out(session: Session, *, tenant_id: int, campaign_id: int) -> None:
     if clockwork.timing.spread:
         planning.spread(session, **key, over=clockwork.timing.spread)
     if clockwork.timing.by_reader:
-        for written in planning.zones(session, **key):
-            opens = clockwork.hours.opening(now, zone_of(written, clockwork.zone))
-            if opens > now:
-                planning.send_zone_after(session, **key, zone=written, moment=opens)
+        moments = {
+            written: clockwork.hours.opening(now, zone_of(written, clockwork.zone))
+            for written in planning.zones(session, **key)
+        }
+        later = {written: opens for written, opens in moments.items() if opens > now}
+        if later:
+            planning.send_zones_after(session, **key, moments=later)
 
 
 def set_timing(

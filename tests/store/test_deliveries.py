@@ -17,7 +17,17 @@ from core.tenants import TenantState
 from store import campaigns, deliveries, doubt, leases, tenants
 from store.deliveries import Attempt, Outcome, Position
 from store.session import Database, one, rows, run
-from tests.builders import Scene, a_campaign, a_contact, a_scene, ledger, plan, states, suppress
+from tests.builders import (
+    Scene,
+    a_campaign,
+    a_contact,
+    a_scene,
+    ledger,
+    plan,
+    some_contacts,
+    states,
+    suppress,
+)
 
 
 LEASE = timedelta(seconds=90)
@@ -701,3 +711,31 @@ def test_the_schema_refuses_what_no_ledger_may_hold(session: Session, scene: Sce
 def test_a_campaign_that_is_not_being_sent_may_not_send(session: Session) -> None:
     scene = a_scene(session, state=CampaignState.DRAFT)
     assert not deliveries.may_send(session, **scene.campaign)
+
+
+def test_a_claim_walks_over_nobody_who_waits_for_a_later_moment(database: Database) -> None:
+    """Else a campaign that is spread over hours would be walked from end to end for each claim that finds few."""
+    with database.begin() as session:
+        scene = a_scene(session)
+        some_contacts(session, scene, 2_000)
+        plan(session, scene)
+        run(session, "UPDATE delivery SET send_after = clock_timestamp() + id * interval '1 second'")
+    for passed in (2_000, 0):  # the first passes the entries of the versions before, and marks them dead
+        with database.begin() as session:
+            before = index_entries(session)
+            claimed = deliveries.claim(
+                session, **scene.campaign, token="mine", shares={OTHER: 10}, lease=timedelta(minutes=1)
+            )
+            assert (claimed, index_entries(session) - before) == ([], passed)
+            assert deliveries.due_in(session, **scene.campaign, providers=[OTHER]) is not None
+            assert index_entries(session) - before == passed + 1
+
+
+def index_entries(session: Session) -> int:
+    """Return how many entries of the index of those who wait were read; what was counted before may be in it."""
+    row = one(
+        session,
+        "SELECT pg_stat_get_xact_tuples_returned('delivery_pending'::regclass) AS entries",
+    )
+    assert row is not None
+    return int(row["entries"])

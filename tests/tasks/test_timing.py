@@ -12,6 +12,7 @@ from core.message import Message
 from core.runs import Ending
 from core.windows import Hours, Timing, window_of
 from store import campaigns as stored
+from store import sending_domains
 from store.session import one, run
 from tasks import campaigns, timing
 from tests.builders import Scene, a_campaign, a_contact, a_scene, an_account, pass_time, plan
@@ -271,3 +272,32 @@ def test_calls_are_counted_over_everybody(stage: Stage) -> None:
         pass_time(stage.database, timedelta(minutes=5, seconds=1))
     assert Counter(sent_to(stage, scene)).most_common(1)[0][1] == 1
     assert stage.states(scene) == {"sent": 12}
+
+
+# Hours and caps together
+
+
+def test_who_is_due_today_does_not_wait_for_the_caps_of_tomorrow(stage: Stage) -> None:
+    scene = set_up(stage, Timing())
+    with stage.database.begin() as session:
+        run(
+            session,
+            """UPDATE delivery SET provider = CASE WHEN id % 2 = 0 THEN 'gmail' ELSE 'yahoo' END,
+                   send_after = CASE WHEN id % 2 = 0 THEN send_after ELSE now() + interval '20 seconds' END""",
+        )
+        run(session, "DELETE FROM campaign_provider")
+        run(
+            session,
+            """INSERT INTO campaign_provider (tenant_id, campaign_id, provider, planned)
+               SELECT tenant_id, campaign_id, provider, count(*) FROM delivery GROUP BY 1, 2, 3""",
+        )
+        run(
+            session,
+            """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule)
+               VALUES (:tenant_id, :sending_domain_id, :day, 'gmail', 0, 'test')""",
+            **scene.domain,
+            day=sending_domains.local_now(session, tenant_id=scene.tenant_id).date(),
+        )
+    tally = stage.send(scene)
+    assert tally.ending is Ending.ALLOWANCE
+    assert timedelta(seconds=15) < tally.wait <= timedelta(seconds=20)
