@@ -32,9 +32,9 @@ check: $(INSTALLED) ## lint, formatting, types and import contracts
 bench: $(INSTALLED) ## measure what docs/performance.md promises
 	$(BIN)/python -m benchmarks
 
-crash: $(INSTALLED) ## kill everything again and again while sending; KILLS=200 POLICY=at_most_once API=bulk LOSS=0.05 SEED=2 JSON=1
+crash: $(INSTALLED) ## kill everything again and again while sending; KILLS=200 POLICY=at_most_once API=bulk LOSS=0.05 SEED=2 CAPS=1 JSON=1
 	$(BIN)/python -m benchmarks.crash $(if $(KILLS),--kills $(KILLS)) $(if $(POLICY),--policy $(POLICY)) \
-		$(if $(API),--api $(API)) $(if $(LOSS),--event-loss $(LOSS)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
+		$(if $(API),--api $(API)) $(if $(LOSS),--event-loss $(LOSS)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json) $(if $(CAPS),--caps --workers 8)
 
 lock: ## pin the newest versions that pyproject.toml allows, with their hashes
 	$(PYTHON) -m venv $(VENV)/lock

@@ -7,6 +7,7 @@
     faults      the simulator, and the third of all calls that it disturbs
     crew        the processes: started again when they are dead, killed, paused
     chaos       when who is killed, and when it is over
+    caps        a domain that warms up at several mailbox providers, over two days
     verdict     the simulator's accept log against the ledger
 
 See:

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.crash import caps as capping
 from benchmarks.crash import plan as plans
 from benchmarks.crash.crew import Crew
 from benchmarks.crash.faults import Simulator, a_simulator
 from benchmarks.crash.keeper import EventLog, ingest
-from benchmarks.crash.plan import Plan
+from benchmarks.crash.plan import SIGNATURE_SECONDS, Plan
 from benchmarks.crash.verdict import Verdict, judge
 from benchmarks.world import World, a_world
 from core.deliveries import TERMINAL, Policy, State
@@ -31,6 +32,7 @@ from tasks import campaigns
 DATABASE_CRASHES: Final = 0.04  # for each kill, and one at least
 LONGEST_CALM_SECONDS: Final = 0.5
 _TICK_SECONDS: Final = 0.05
+_FILL_SECONDS: Final = 8.0
 # The last tenth of the people is for what the last kill leaves behind.
 _KILLS_END_AT: Final = 0.9
 # So high that thirty throttlings, each of which takes a third away, leave a rate that nobody waits for.
@@ -50,6 +52,7 @@ class Options:
     workers: int
     naive: bool
     event_loss: float = 0.0
+    caps: bool = False
 
     @property
     def limit_seconds(self) -> float:
@@ -65,6 +68,8 @@ class Report:
     pauses: int
     database_crashes: int
     failpoints: int
+    first_day: int  # accepted under caps; 0 without
+    beyond_caps: int
     verdict: Verdict
     seconds: float
 
@@ -90,11 +95,15 @@ def _plan(world: World, simulator: Simulator, folder: Path, options: Options) ->
     """Plan a campaign of a tiny template."""
     world.account(max_send_rate=_SEND_RATE)
     campaign_id = world.campaign(world.contacts(options.rows))
+    if options.caps:
+        capping.move_in(world)
     with world.resources.database.begin() as session:
         run(session, "UPDATE campaign SET policy = :policy", policy=options.policy)
         run(session, "UPDATE tenant SET delivery_api = :api", api=options.api)
     planned = campaigns.plan(world.resources, campaign_id)
     assert planned == options.rows, planned
+    if options.caps:
+        capping.set_caps(world, capping.caps_for(options.rows))
     return Plan(
         settings=plans.settings(
             world.resources.database.url, world.folder, options.policy, event_loss=options.event_loss
@@ -117,13 +126,17 @@ class _Run:
         crashes = max(1, math.ceil(DATABASE_CRASHES * options.kills)) if options.kills else 0
         self._crash_at = sorted(self._chance.sample(range(options.kills), crashes))
         self._database_crashes = 0
+        self._first_day: list[str] = []
 
     def until_over(self) -> Report:
         """Go on until nobody is open any more, or the time is up."""
         started = time.monotonic()
         with self._crew() as crew:
             self._wait_for_the_first(crew, started + self._options.limit_seconds)
-            self._strike_until_done(crew, started + self._options.limit_seconds)
+            if self._options.caps:
+                self._strike_until(crew, self._options.kills // 2, started + self._options.limit_seconds)
+                self._end_first_day(crew)
+            self._strike_until(crew, self._options.kills, started + self._options.limit_seconds)
             self._wait_until_settled(crew, started + self._options.limit_seconds)
         self._simulator.control("POST", "flush")
         log = EventLog(self._plan.event_log, self._plan.folder / "event-log.place")
@@ -137,6 +150,8 @@ class _Run:
             pauses=crew.pauses,
             database_crashes=self._database_crashes,
             failpoints=crew.failpoints,
+            first_day=len(self._first_day),
+            beyond_caps=capping.beyond(self._first_day, capping.caps_for(self._options.rows)),
             verdict=judge(self._simulator.accepted(), self._ledger(), people=self._options.rows),
             seconds=round(time.monotonic() - started, 1),
         )
@@ -155,10 +170,21 @@ class _Run:
             crew.revive()
             time.sleep(_TICK_SECONDS)
 
-    def _strike_until_done(self, crew: Crew, limit: float) -> None:
+    def _end_first_day(self, crew: Crew) -> None:
+        """Let the crew fill the caps, then begin the next day when no call of the first can be accepted any more."""
+        ends = time.monotonic() + _FILL_SECONDS
+        while time.monotonic() < ends:
+            crew.revive()
+            time.sleep(_TICK_SECONDS)
+        crew.end()
+        time.sleep(SIGNATURE_SECONDS + 1)
+        self._first_day = self._simulator.accepted()
+        capping.begin_next_day(self._world, self._options.rows)
+
+    def _strike_until(self, crew: Crew, kills: int, limit: float) -> None:
         """Kill often enough that the kills are over before the campaign is."""
         next_at = 0.0
-        while crew.kills < self._options.kills and time.monotonic() < limit:
+        while crew.kills < kills and time.monotonic() < limit:
             crew.revive()
             if self._crash_at and crew.kills >= self._crash_at[0]:
                 self._crash_at.pop(0)

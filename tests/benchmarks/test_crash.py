@@ -80,6 +80,15 @@ def test_sixty_kills_and_three_dead_databases_lose_and_double_nobody(api: str) -
 
 
 @pytest.mark.xdist_group("crash")
+def test_no_kill_lets_a_mail_leave_beyond_the_caps_and_the_next_day_goes_on() -> None:
+    """F31: eight workers, three mailbox providers with a cap each and one for all, half of the kills on either day."""
+    status, report = torment("--caps", "--workers", "8", "--kills", "30", "--rows", "600")
+    assert (status, harm(report), report["beyond_caps"]) == (0, {}, 0), report
+    assert 100 < report["first_day"] <= 300
+    assert (report["unconfirmed"], report["sent"] + report["failed"]) == (0, 600)
+
+
+@pytest.mark.xdist_group("crash")
 def test_who_may_be_sent_to_once_at_most_ends_in_honest_doubt() -> None:
     status, report = torment("--kills", "20", "--rows", "400", "--policy", "at_most_once")
     assert (status, harm(report)) == (0, {}), report
