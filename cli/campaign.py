@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import forecast as forecasting
 from cli import seeds as seeding
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, pairs, progress, stderr, stdout
 from core.campaigns import FINAL, Status
@@ -322,9 +323,4 @@ def cancel(campaign_id: Id, *, reason: Why = "", as_json: AsJson = False) -> Non
         _answer_status(moved, as_json=as_json)
 
 
-@app.command()
-def forecast(campaign_id: Id, *, as_json: AsJson = False) -> None:
-    """Say when a campaign will be done, and what binds it."""
-    with errors_as_answers(as_json=as_json):
-        accounts.refresh(resources())
-        answer(steps.outlook(resources(), campaign_id).as_json(), as_json=as_json)
+app.command("forecast")(forecasting.of_campaign)

@@ -27,7 +27,7 @@ from core.suppression import Reason
 from gateways.settings import Settings
 from models import Tenant
 from store import suppressions
-from tasks import campaigns, contacts, events, judging, mailbox_domains, tenants
+from tasks import campaigns, contacts, events, forecasts, judging, mailbox_domains, tenants
 from tasks import hygiene as hygiene_steps
 from tasks.events import DrainReport
 from tasks.judging import Verdict
@@ -258,7 +258,7 @@ def _clean(resources: Resources, slug: str, before: int) -> int:
 
 def _line(resources: Resources, slug: str, campaign_id: int, suppressions_added: int) -> dict[str, Any]:
     status = campaigns.status_of(resources, campaign_id)
-    outlook = campaigns.outlook(resources, campaign_id)
+    outlook = forecasts.outlook(resources, campaign_id)
     return {
         "tenant": slug,
         **status.as_json(),

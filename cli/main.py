@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "template": ("cli.template", "app", "Check and render templates."),
     "seeds": ("cli.seeds", "app", "Your own people's mailboxes, for tests before a campaign goes out."),
     "campaign": ("cli.campaign", "app", "Create, check, send and watch campaigns."),
+    "forecast": ("cli.forecast", "app", "Whether what was said of campaigns' ends came true."),
     "why": ("cli.why", "why", ""),
     "events": ("cli.events", "app", "What SES reports about messages."),
     "breaker": ("cli.breaker", "app", "What bounces and complaints are evidence of."),

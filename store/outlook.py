@@ -55,14 +55,14 @@ def of_campaign(
     waiting: int,
     changes: Changes = NO_CHANGES,
 ) -> Forecast | None:
-    """Say when `waiting` messages of a campaign will have left; None before the quota of the region was ever read.
+    """Say when a campaign's messages will have left; None before the quota of the region was ever read.
 
     Args:
         session: The caller's transaction.
         campaign: Which.
         tenant_id: Whose.
         region: Of the SES account.
-        waiting: How many of its messages wait, or would, if it started now.
+        waiting: How many it would be sent to, if it started now; of a planned one the ledger tells who waits.
         changes: What if.
 
     Raises:
@@ -83,6 +83,11 @@ def of_campaign(
     return forecasting.forecast(road, now=now, rate=rate, chance=chance, begins_on=changes.begins_on)
 
 
+def today(session: Session, *, tenant_id: int) -> date:
+    """Return what day it is for a tenant."""
+    return sending_domains.local_now(session, tenant_id=tenant_id).date()
+
+
 def by_provider(session: Session, campaign: Campaign, *, tenant_id: int) -> dict[str, int]:
     """Count who waits by mailbox provider; before the plan, whom the audience has."""
     assert campaign.id is not None
@@ -96,6 +101,7 @@ def _waiting(
 ) -> dict[str, int]:
     """Return who waits by mailbox provider; before the plan, the audience's shares of `waiting`."""
     people = by_provider(session, campaign, tenant_id=tenant_id)
+    waiting = sum(people.values()) if campaign.planned_at else waiting
     if changes.without_tiers:
         tiers = _by_tier(session, campaign, tenant_id)
         everybody = sum(tiers.values()) or 1

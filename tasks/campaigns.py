@@ -7,14 +7,14 @@ from core import forecast as forecasting
 from core import headers
 from core.campaigns import RESUMABLE, STARTABLE, Action, CampaignState, Status
 from core.deliveries import Policy
-from core.errors import ConfigurationError, ConflictError, InputError, PreflightError
+from core.errors import ConflictError, InputError, PreflightError
 from core.forecast import Forecast
 from core.runs import Ending, Tally
 from core.windows import Timing
 from models import Campaign
 from store import audiences, campaigns, control, doubt, leases, planning, sending_domains, tenants, vanguards
 from store.session import Session
-from tasks import evidence, mailbox_domains, preflight, vanguard
+from tasks import evidence, forecasts, mailbox_domains, preflight, vanguard
 from tasks import timing as timings
 from tasks.preflight import Preflight
 from tasks.resources import Resources
@@ -157,8 +157,9 @@ def plan(resources: Resources, campaign_id: int) -> int:
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
-        if campaign.planned_at:
-            return 0
+    if campaign.planned_at:
+        forecasts.note(resources, campaign_id)
+        return 0
     mailbox_domains.resolve(resources, tenant_id=tenant_id, audience_id=campaign.audience_id)
     with resources.database.begin() as session:
         cuts = list(planning.slices(session, tenant_id=tenant_id, audience_id=campaign.audience_id))
@@ -177,6 +178,7 @@ def plan(resources: Resources, campaign_id: int) -> int:
         timings.lay_out(session, tenant_id=tenant_id, campaign_id=campaign_id)
         planning.finish_plan(session, tenant_id=tenant_id, campaign_id=campaign_id)
         _form_vanguard(resources, session, tenant_id, campaign_id)
+    forecasts.note(resources, campaign_id)
     return planned
 
 
@@ -289,9 +291,9 @@ def conclude(resources: Resources, campaign_id: int, tally: Tally) -> tuple[Stat
             campaigns.wait_for(session, **key, pause=tally.wait)
         status = campaigns.status(session, **key)
         campaign = campaigns.find(session, **key)
-        return status, preflight.outlook_of(
-            session, resources, campaign, waiting=status.pending + status.claimed
-        )
+        expected = preflight.outlook_of(session, resources, campaign, waiting=status.pending + status.claimed)
+        forecasts.keep(session, campaign, expected)
+        return status, expected
 
 
 def status_of(resources: Resources, campaign_id: int) -> Status:
@@ -306,26 +308,3 @@ def event_counts(resources: Resources, campaign_id: int) -> dict[str, int]:
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         return campaigns.event_counts(session, tenant_id=tenant_id, campaign_id=campaign_id)
-
-
-def outlook(resources: Resources, campaign_id: int) -> Forecast:
-    """Say when a campaign will be done: from the ledger once it is planned, before that from its audience.
-
-    Raises:
-        ConfigurationError: The SES quota was never read.
-    """
-    with resources.database.begin() as session:
-        tenant_id = campaigns.tenant_of(session, campaign_id)
-        campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
-        if campaign.planned_at:
-            status = campaigns.status(session, tenant_id=tenant_id, campaign_id=campaign_id)
-            waiting = status.pending + status.claimed
-        else:
-            people = planning.preview(session, tenant_id=tenant_id, audience_id=campaign.audience_id)
-            waiting = people.get(None, 0)
-        found = preflight.outlook_of(session, resources, campaign, waiting=waiting)
-    if found is None:
-        raise ConfigurationError(
-            "the SES quota was never read", hint="posthouse doctor tells whether SES answers."
-        )
-    return found

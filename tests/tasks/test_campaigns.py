@@ -14,7 +14,7 @@ from core.suppression import Reason
 from store import campaigns as ledger_of
 from store import deliveries, planning, tenants
 from store.session import Database, one, run
-from tasks import campaigns, dispatching
+from tasks import campaigns, dispatching, forecasts
 from tasks.resources import Resources
 from tests.builders import (
     NEWSLETTER,
@@ -408,11 +408,11 @@ def test_the_outlook_counts_the_audience_before_the_plan_and_the_ledger_after_it
     with resources.database.begin() as session:
         a_contact(session, scene, "no@example.net")
         suppress(session, scene, "no@example.net", Reason.COMPLAINT)
-    assert campaigns.outlook(resources, scene.campaign_id).waiting == 4
+    assert forecasts.outlook(resources, scene.campaign_id).waiting == 4
     campaigns.start(resources, scene.campaign_id)
     campaigns.plan(resources, scene.campaign_id)
     end(resources, scene, "sent", 3)
-    assert campaigns.outlook(resources, scene.campaign_id).waiting == 1
+    assert forecasts.outlook(resources, scene.campaign_id).waiting == 1
 
 
 def test_without_a_quota_there_is_no_outlook(resources: Resources) -> None:
@@ -420,7 +420,7 @@ def test_without_a_quota_there_is_no_outlook(resources: Resources) -> None:
         scene = a_scene(session, contacts=1)
         plan(session, scene)
     with pytest.raises(ConfigurationError, match="quota was never read"):
-        campaigns.outlook(resources, scene.campaign_id)
+        forecasts.outlook(resources, scene.campaign_id)
     _, outlook = campaigns.conclude(resources, scene.campaign_id, Tally())
     assert outlook is None
 
