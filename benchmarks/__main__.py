@@ -28,6 +28,7 @@ NAMES = (
     "hostile",
     "many_templates",
     "memory",
+    "warmup_run",
     "endurance",
 )
 

@@ -88,10 +88,10 @@ class Memory:
 
 
 @contextmanager
-def a_simulator() -> Iterator[str]:
-    """Start `python -m simulator`, lead boto3 to it, and stop it at the end."""
+def a_simulator(*arguments: str) -> Iterator[str]:
+    """Start `python -m simulator` with these arguments, lead boto3 to it, and stop it at the end."""
     limits = ["--max-send-rate", str(SEND_RATE), "--max-24-hour-send", "-1"]
-    command = [sys.executable, "-m", "simulator", "--port", "0", *limits]
+    command = [sys.executable, "-m", "simulator", "--port", "0", *limits, *arguments]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
