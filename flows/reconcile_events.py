@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.steps import RETRIED
-from tasks import campaigns, events, evidence, tenants
+from tasks import campaigns, events, evidence, forecasts, tenants
 from tasks.events import DrainReport
 from tasks.log import run_logger
 from tasks.resources import resources
@@ -46,6 +46,7 @@ def settle() -> dict[str, int]:
         settled = campaigns.settle(resources(), tenant_id=tenant_id, queues_are_clear=clear)
         total = {name: total[name] + settled[name] for name in total}
     run_logger().info("Settled: %s", _settled_in_words(total))
+    run_logger().info("Forecasts: %s", forecasts.record(resources()).words)
     return total
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,8 @@ from core.forecast_odds import PRIOR, Odds, learned
 from core.forecast_walk import NO_CAP, Account, Ladder, Lane, Road
 from core.pacing import CEILING_SHARE, QUOTA_SHARE
 from core.warmup_schedule import ADAPTIVE, WARM, steps
-from models import Campaign
+from core.windows import Manners, Timing, together
+from models import Campaign, Tenant
 from store import accounts, allowances, deliveries, mailbox_domains, sending_domains, standings, tenants
 from store.allowances import Today
 from store.session import Row, one, rows
@@ -44,6 +45,7 @@ class Changes:
 
 
 NO_CHANGES = Changes()
+WINDOW_DAYS = 120  # for longer campaigns later days count as open
 
 
 def of_campaign(
@@ -72,15 +74,32 @@ def of_campaign(
         account, clock = accounts.find(session, region=region)
     except ConfigurationError:
         return None
-    now = clock.astimezone(ZoneInfo(tenants.by_id(session, tenant_id=tenant_id).time_zone))
+    tenant = tenants.by_id(session, tenant_id=tenant_id)
+    now = clock.astimezone(ZoneInfo(tenant.time_zone))
     planned = _waiting(session, campaign, tenant_id, waiting, changes)
     road = replace(
-        _road(session, campaign, planned, now, changes), account=_account(session, campaign, account, changes)
+        _road(session, campaign, planned, now, changes),
+        account=_account(session, campaign, account, changes),
+        closed=_closed(tenant, campaign, changes.begins_on or now.date(), now),
     )
     rate = pacing.rate(account, clock) if changes.rate is None else changes.rate * CEILING_SHARE
     # The same campaign is told the same all day long, at every door.
     chance = Random(f"{campaign.id} {now.date()}")  # noqa: S311  # repeatable on purpose
     return forecasting.forecast(road, now=now, rate=rate, chance=chance, begins_on=changes.begins_on)
+
+
+def _closed(tenant: Tenant, campaign: Campaign, first: date, now: datetime) -> frozenset[int]:
+    """Return the days, counted from the first, on which the tenant's and the campaign's hours are never open."""
+    hours = together(Manners.of(tenant.policies).hours, Timing.of(campaign.timing).hours)
+    if not hours.windows and not hours.blackout:
+        return frozenset()
+    zone, closed = ZoneInfo(tenant.time_zone), []
+    for number in range(WINDOW_DAYS):
+        day = first + timedelta(days=number)
+        begins = max(datetime.combine(day, time(0), tzinfo=zone), now)
+        if hours.opening(begins, zone).astimezone(zone).date() > day:
+            closed.append(number)
+    return frozenset(closed)
 
 
 def today(session: Session, *, tenant_id: int) -> date:
@@ -114,10 +133,10 @@ def _waiting(
             for provider in people
         }
         waiting, people = waiting * sum(kept.values()) // everybody, kept
-    return scaled(people, waiting)
+    return _scaled(people, waiting)
 
 
-def scaled(people: Mapping[str, int], total: int) -> dict[str, int]:
+def _scaled(people: Mapping[str, int], total: int) -> dict[str, int]:
     """Return shares of a total that are in proportion to these numbers, and add up to it."""
     everybody, before, passed, shares = sum(people.values()), 0, 0, {}
     for provider, number in people.items():

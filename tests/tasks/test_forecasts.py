@@ -9,7 +9,7 @@ from core.campaigns import CampaignState
 from core.errors import InputError
 from core.runs import Ending, Tally
 from core.warmup_controller import Pace
-from store import allowances, standings
+from store import allowances, standings, tenants
 from store.outlook import Changes
 from store.session import rows, run
 from tasks import campaigns, forecasts, preflight
@@ -130,6 +130,15 @@ def test_a_provider_that_rests_takes_nothing_today(resources: Resources) -> None
         )
     assert told(resources, scene)[1] == 0
     assert told(resources, scene)[3] in {"rest", "warm-up"}
+
+
+def test_days_off_are_left_out(resources: Resources) -> None:
+    scene = set_up(resources)
+    first = today(resources, scene)
+    days = [(first + timedelta(days=number)).isoformat() for number in range(3)]
+    with resources.database.begin() as session:
+        tenants.by_id(session, tenant_id=scene.tenant_id).policies = {"blackout": days}
+    assert told(resources, scene) == (300, 0, 4, "window")
 
 
 def decided(resources: Resources, scene: Scene, rule: str, days: int) -> None:
