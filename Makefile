@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check bench crash lock clean
+.PHONY: help install demo up test check bench warmup-run crash lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## install the locked versions and Posthouse itself into .venv
 
@@ -31,6 +31,10 @@ check: $(INSTALLED) ## lint, formatting, types and import contracts
 
 bench: $(INSTALLED) ## measure what docs/performance.md promises
 	$(BIN)/python -m benchmarks
+
+warmup-run: $(INSTALLED) ## warm up weeks in minutes, end to end; CONTACTS=200000 DAYS=60 SEED=7 JSON=1
+	$(BIN)/python -m benchmarks.warmup_run --contacts $(or $(CONTACTS),200000) $(if $(DAYS),--days $(DAYS)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 crash: $(INSTALLED) ## kill everything again and again while sending; KILLS=200 POLICY=at_most_once API=bulk LOSS=0.05 SEED=2 CAPS=1 JSON=1
 	$(BIN)/python -m benchmarks.crash $(if $(KILLS),--kills $(KILLS)) $(if $(POLICY),--policy $(POLICY)) \

@@ -73,7 +73,8 @@ def profile(*, scale: float = 1.0) -> Mapping[str, Any]:
             "later": provider.later,
             "hard_bounce": 0.004,
             "soft_bounce": 0.003,
-            "delay": 0.001,
+            # Whatever is put off is put off because it is too much.
+            "delay": 0.0,
             "complaint": provider.complaint,
             "open": 0.05,
             "bot_open": 0.02,

@@ -41,7 +41,7 @@ from tasks import tenants as tenant_steps
 from tasks.sending import sender
 
 
-SIZE: Final = 20_000
+SIZE: Final = 50_000
 DAYS: Final = 60
 SEED: Final = 7
 ZONE: Final = ZoneInfo("Europe/Berlin")
