@@ -4,14 +4,17 @@ The account belongs to all tenants, so these functions take a region where other
 """
 
 import json
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from core import pacing
+from core import fairness, pacing
 from core.errors import ConfigurationError
+from core.fairness import Asker, Line
 from core.pacing import Account, Grant
 from core.quarantine import Identity, changed, refusal
+from store import turns
 from store.session import Row, one, run
 
 
@@ -53,8 +56,25 @@ def find(session: Session, *, region: str) -> tuple[Account, datetime]:
     return _account(_row(session, region, lock=""), region)
 
 
-def reserve(session: Session, *, region: str, wanted: int) -> Grant:
-    """Take tokens for up to `wanted` messages, in the caller's transaction; other workers wait for its end.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """An account whose row is locked until the transaction ends, who waits for it, and who asks now."""
+
+    region: str
+    account: Account
+    line: Line
+    asker: Asker
+    now: datetime
+    has_limits: bool  # whether an operator has limited the asker's tenant
+
+
+def lock(session: Session, *, region: str, asker: Asker) -> Locked:
+    """Lock the account for a grant, in the caller's transaction; other workers wait for its end.
+
+    Args:
+        session: The caller's transaction.
+        region: Of the account.
+        asker: Who asks. Its weight is read from its tenant.
 
     Raises:
         LedgerBehindError: The account is in quarantine, or this is another database than it remembers.
@@ -62,17 +82,64 @@ def reserve(session: Session, *, region: str, wanted: int) -> Grant:
     """
     row = one(
         session,
-        f"""SELECT {_COLUMNS}, clock_timestamp() AS now, quarantine_id, ledger_system, ledger_timeline, system, timeline
+        f"""SELECT {_COLUMNS}, clock_timestamp() AS now, quarantine_id, ledger_system, ledger_timeline, system, timeline,
+                virtual_time, express_due_at, (SELECT weight FROM tenant WHERE id = :tenant_id) AS weight,
+                EXISTS (SELECT FROM rate_limit WHERE tenant_id = :tenant_id) AS has_limits
             FROM ses_account CROSS JOIN ledger_identity() WHERE region = :region FOR UPDATE OF ses_account""",  # noqa: S608  # our own words
         region=region,
+        tenant_id=asker.tenant_id,
     )
     if row is not None:
         _refuse_in_quarantine(row, region)
-    account, now = _account(row, region)
-    grant, after = pacing.reserve(account, wanted, now)
-    if grant.count:
-        _store(session, region, after)
-    return grant
+    account, _ = _account(row, region)
+    assert row is not None
+    # A second statement: the first one's snapshot is older than the lock, and so is its clock.
+    line, now = turns.line(
+        session,
+        region=region,
+        tenant_id=asker.tenant_id,
+        virtual_time=row["virtual_time"],
+        express_due_at=row["express_due_at"],
+    )
+    return Locked(
+        region=region,
+        account=account,
+        line=line,
+        asker=replace(asker, weight=row["weight"]),
+        now=now,
+        has_limits=row["has_limits"],
+    )
+
+
+def grant(session: Session, locked: Locked, *, wanted: int) -> Grant:
+    """Take tokens for up to `wanted` messages of a locked account, if it is the asker's turn."""
+    granted, account = pacing.reserve(locked.account, wanted, locked.now)
+    per_second = pacing.rate(account, locked.now)
+    granted, line = fairness.decide(locked.line, locked.asker, granted, per_second, locked.now)
+    if granted.count:
+        _store(session, locked.region, account, line)
+    _keep_turn(session, locked, line)
+    return granted
+
+
+def leave(session: Session, locked: Locked) -> None:
+    """Let others go on: the asker has something else to wait for."""
+    _keep_turn(session, locked, fairness.left(locked.line, locked.asker))
+
+
+def _keep_turn(session: Session, locked: Locked, line: Line) -> None:
+    tenant_id = locked.asker.tenant_id
+    turns.keep(session, region=locked.region, tenant_id=tenant_id, turn=line.turn(tenant_id), now=locked.now)
+
+
+def reserve(session: Session, *, region: str, asker: Asker, wanted: int) -> Grant:
+    """Lock the account and take tokens for up to `wanted` messages; for an asker whom no operator has limited.
+
+    Raises:
+        LedgerBehindError: The account is in quarantine, or this is another database than it remembers.
+        ConfigurationError: GetAccount was never asked for this region.
+    """
+    return grant(session, lock(session, region=region, asker=asker), wanted=wanted)
 
 
 def set_limit(session: Session, *, region: str, rate: float | None, reason: str, actor: str) -> None:
@@ -154,12 +221,14 @@ def _account(row: Row | None, region: str) -> tuple[Account, datetime]:
     return Account(**{name: row[name] for name in _NAMES}), row["now"]
 
 
-def _store(session: Session, region: str, account: Account) -> None:
+def _store(session: Session, region: str, account: Account, line: Line | None = None) -> None:
     run(
         session,
         """UPDATE ses_account SET send_rate = :send_rate, sent_last_24_hours = :sent_last_24_hours,
                due_at = :due_at, slowed_at = :slowed_at, blocked_until = :blocked_until,
-               blocked_reason = :blocked_reason, told_twice_until = :told_twice_until
+               blocked_reason = :blocked_reason, told_twice_until = :told_twice_until,
+               virtual_time = coalesce(:virtual_time, virtual_time),
+               express_due_at = coalesce(:express_due_at, express_due_at)
            WHERE region = :region""",
         region=region,
         send_rate=account.send_rate,
@@ -169,4 +238,6 @@ def _store(session: Session, region: str, account: Account) -> None:
         blocked_until=account.blocked_until,
         blocked_reason=account.blocked_reason,
         told_twice_until=account.told_twice_until,
+        virtual_time=line.virtual_time if line else None,
+        express_due_at=line.express_due_at if line else None,
     )

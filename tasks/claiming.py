@@ -4,17 +4,20 @@ A claim asks each provider for its share, from where the last claim ended. A pro
 seconds, one whose cap is used rests until tomorrow, and in the meantime their places go to the others.
 """
 
+import math
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 from core import allowances as rule
+from core import limits as limiting
 from core import pacing
 from core.allowances import ALL
+from core.fairness import EXPRESS_MESSAGES, Asker
 from core.runs import Ending
-from store import accounts, allowances, breakers, campaigns, deliveries, planning
+from store import accounts, allowances, breakers, campaigns, deliveries, limits, planning
 from store.allowances import Day
 from store.deliveries import Claimed, Position
 from store.session import Session
@@ -48,6 +51,7 @@ class Claimer:
         self.hold = Hold(job)
         self.pace = 1.0  # less than that when a breaker slows the campaign or its tenant
         self.clockwork: timing.Clockwork | None = None
+        self._claimed: frozenset[str] = frozenset()  # the mailbox providers of the last claim
         self._ends: dict[str, Position] = {}  # where the last claim of a provider ended
         self._rests: dict[str, float] = {}  # until when a provider that had nobody is not asked
 
@@ -67,11 +71,21 @@ class Claimer:
         if isinstance(found, Stop):
             raise found
         claimed, soon = found
+        self._claimed = frozenset(delivery.provider for delivery in claimed)
         claimed = self._ready_to_read(token, claimed)
         groups: dict[str, list[Claimed]] = {}
         for delivery in claimed:
             groups.setdefault(delivery.provider, []).append(delivery)
         return rule.interleaved(groups), soon
+
+    @property
+    def asker(self) -> Asker:
+        """Return as whom the campaign stands in line for the account's rate."""
+        return Asker(**self._key, is_express=sum(self.planned.values()) <= EXPRESS_MESSAGES)
+
+    def has_others(self, providers: Iterable[str]) -> bool:
+        """Whether the last claim was of other mailbox providers, too, so that a new one may find more of theirs."""
+        return bool(self._claimed - set(providers))
 
     def _claim_or_stop(
         self, session: Session, token: str, seconds: float, room: int | None
@@ -92,7 +106,7 @@ class Claimer:
         day, left = self._left_today(session)
         limit = min(self._settings.claim_size, self._fitting(session, seconds * self.pace))
         limit = limit if room is None else min(limit, room)
-        claimed = self._walk(session, token, limit, left)
+        claimed = self._walk(session, token, limit, self._left_in_time(session, seconds, limit, left))
         return claimed, timedelta(0) if claimed else self._soon(session, day, left)
 
     def _left_today(self, session: Session) -> tuple[Day, dict[str, int]]:
@@ -105,6 +119,21 @@ class Claimer:
         """Return how many messages the account's rate lets through in this time, a window at least."""
         account, now = accounts.find(session, region=self._resources.ses.region)
         return max(int(pacing.rate(account, now) * seconds), self._settings.window_size)
+
+    def _left_in_time(
+        self, session: Session, seconds: float, limit: int, left: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Return what the caps admit, or an operator's limits let through while a claim of this size is sent, if that is less."""
+        held = limits.find(session, tenant_id=self._job.tenant_id)
+        if not held:
+            return dict(left)
+        account, now = accounts.find(session, region=self._resources.ses.region)
+        rate = min(
+            pacing.rate(account, now), *(held[key].per_second for key in [ALL] if key in held), math.inf
+        )
+        limit = min(limit, math.ceil(rate * seconds))
+        through = limiting.in_time(held, limit / rate)
+        return {**left, **{key: min(left.get(key, most), most) for key, most in through.items()}}
 
     def _walk(self, session: Session, token: str, limit: int, left: Mapping[str, int]) -> list[Claimed]:
         """Claim each provider's share; when that is nobody, once more for those who were at their end."""

@@ -12,21 +12,24 @@ from dataclasses import dataclass, replace
 
 from core import outcomes, seeds
 from core.errors import ConflictError, SendingError
+from core.fairness import TESTS, Asker
 from core.message import Message
 from core.outcomes import Memory
 from core.pacing import Grant
+from core.providers import OTHER
 from core.seeds import SeedState
 from core.suppression import Reason
 from core.tenants import TenantState
 from core.unsubscribe import NOBODY
 from models import Tenant
-from store import accounts, seed_sends, tenants
+from store import seed_sends, tenants
 from store import seeds as records
 from store.deliveries import Attempt
 from store.seed_sends import Outcome, Request
 from store.seeds import Seed
 from store.session import Row, Session
 from tasks.calls import Answer, Call
+from tasks.rate import SHORT_WAITS, reserve
 from tasks.reactions import settle_account
 from tasks.resources import Resources
 from tasks.sending import CALL_DEADLINE_SHARE, PATIENCE
@@ -136,10 +139,15 @@ class _Run:
         waiting = self._waiting(session)
         if not waiting:
             return None
-        grant = accounts.reserve(session, region=self._region, wanted=len(waiting))
-        tests = {seed.recipient_key: _test_id() for seed in waiting[: grant.count]}
+        asker = Asker(tenant_id=trial.tenant_id, campaign_id=TESTS, is_express=True)
+        # Who keeps a seed's mailbox nobody has looked up.
+        providers = [OTHER] * len(waiting)
+        reserved = reserve(
+            session, region=self._region, asker=asker, providers=providers, wanted=len(waiting)
+        )
+        tests = {waiting[index].recipient_key: _test_id() for index in reserved.chosen}
         begun = seed_sends.begin(session, tenant_id=trial.tenant_id, request=trial.request, tests=tests)
-        return grant, begun
+        return reserved.grant, begun
 
     def _waiting(self, session: Session) -> list[Seed]:
         """Return who is neither suppressed nor called by this request, by this process or another."""
@@ -163,7 +171,7 @@ class _Run:
         return replace(trial.message, recipient=seed.address, tags=tags)
 
     def _wait(self, grant: Grant) -> None:
-        if grant.wait > PATIENCE or grant.held_by not in {"", "rate"}:
+        if grant.wait > PATIENCE or grant.held_by not in SHORT_WAITS:
             seconds = max(round(grant.wait.total_seconds()), 1)
             raise ConflictError(
                 f"the SES account rests ({grant.held_by}) for another {seconds} seconds",

@@ -19,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import islice
 from typing import Final, NoReturn
 
 from core import allowances as rule
@@ -30,7 +29,7 @@ from core.errors import InputError, PosthouseError, SendingError, TemplateError
 from core.message import Message, tags_for
 from core.runs import Ending, Tally
 from core.warmup_schedule import ADAPTIVE
-from store import accounts, allowances, deliveries
+from store import allowances, deliveries
 from store.allowances import Day
 from store.deliveries import Attempt, Claimed, Outcome
 from store.session import Session
@@ -38,6 +37,7 @@ from tasks.auditing import Auditor
 from tasks.calls import Answer, Call, call_out
 from tasks.claiming import Claimer
 from tasks.messages import Job, load_job, message_for
+from tasks.rate import LIMIT, SHORT_WAITS, reserve
 from tasks.reactions import is_breakage_forgiven, pause_for_breakage, react
 from tasks.resources import Resources
 from tasks.stopping import Stop, check_may_send
@@ -205,18 +205,28 @@ class Sender:
         wanted = min(len(waiting), self._settings.window_size)
 
         def intend(session: Session) -> tuple[pacing.Grant, list[_Rendered], date, list[Attempt], int]:
-            grant = accounts.reserve(session, region=self._ses.region, wanted=wanted)
-            window = list(islice(waiting, grant.count))
-            return grant, window, *(self._intend(session, token, window) if window else (date.min, [], 0))
+            reserved = reserve(
+                session,
+                region=self._ses.region,
+                asker=self._claimer.asker,
+                providers=[item.provider for item in waiting],
+                wanted=wanted,
+            )
+            window = [waiting[index] for index in reserved.chosen]
+            begun = self._intend(session, token, window) if window else (date.min, [], 0)
+            return reserved.grant, window, *begun
 
         while True:
             started = time.monotonic()
             grant, window, day, begun, skipped = self._database.again(intend)
             if window:
                 break
+            if grant.held_by == LIMIT and self._claimer.has_others(item.provider for item in waiting):
+                waiting.clear()  # messages to providers without a limit may leave meanwhile
+                return _Window([], date.min, started, is_probe=False)
             self._wait(grant)
-        for _ in window:
-            waiting.popleft()
+        for item in window:
+            waiting.remove(item)
         tally.skipped += skipped
         if not begun:
             waiting.clear()  # nobody was admitted: the next claim finds out who may be
@@ -227,7 +237,7 @@ class Sender:
 
     def _wait(self, grant: pacing.Grant) -> None:
         """Sleep until the rate admits more, or end the stretch when that takes longer than patience."""
-        if grant.wait > PATIENCE or grant.held_by != "rate":
+        if grant.wait > PATIENCE or grant.held_by not in SHORT_WAITS:
             ending = Ending.QUOTA if grant.held_by == "quota" else Ending.BLOCKED
             raise Stop(ending, wait=grant.wait, reason=grant.held_by)
         if self._stopped.wait(grant.wait.total_seconds()):

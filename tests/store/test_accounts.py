@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from core.errors import ConfigurationError
+from core.fairness import Asker
 from store import accounts, tenants
 from store.session import Database, one, run
 from tests.builders import a_tenant, an_account, pass_time
@@ -28,14 +29,22 @@ def row(session: Session) -> dict[str, object]:
     return dict(found)
 
 
+def somebody(session: Session) -> Asker:
+    """The same campaign at each call."""
+    found = one(session, "SELECT id FROM tenant WHERE slug = 'somebody'")
+    tenant_id = found["id"] if found else a_tenant(session, slug="somebody").id
+    assert tenant_id is not None
+    return Asker(tenant_id=tenant_id, campaign_id=1)
+
+
 def reserve(session: Session, wanted: int = 48) -> tuple[int, str]:
-    grant = accounts.reserve(session, region=REGION, wanted=wanted)
+    grant = accounts.reserve(session, region=REGION, asker=somebody(session), wanted=wanted)
     return grant.count, grant.held_by
 
 
 def test_an_account_that_was_never_read_is_a_fault_of_the_set_up(session: Session) -> None:
     with pytest.raises(ConfigurationError, match="eu-west-1 was never read"):
-        accounts.reserve(session, region="eu-west-1", wanted=1)
+        accounts.reserve(session, region="eu-west-1", asker=somebody(session), wanted=1)
 
 
 def test_a_grant_is_kept_and_the_next_worker_waits_for_it(session: Session) -> None:
@@ -110,7 +119,7 @@ def test_a_block_that_a_clock_left_behind_does_not_outlast_a_new_one(session: Se
     """F20"""
     run(session, "UPDATE ses_account SET blocked_until = now() + interval '1 hour', blocked_reason = 'quota'")
     accounts.block(session, region=REGION, seconds=60, reason="ses_unreachable")
-    grant = accounts.reserve(session, region=REGION, wanted=1)
+    grant = accounts.reserve(session, region=REGION, asker=somebody(session), wanted=1)
     assert (grant.held_by, grant.wait <= timedelta(seconds=60)) == ("ses_unreachable", True)
 
 
@@ -124,7 +133,7 @@ def test_a_blocked_account_grants_nothing_until_the_block_is_over(session: Sessi
 def test_a_shorter_block_does_not_end_a_longer_one(session: Session) -> None:
     accounts.block(session, region=REGION, seconds=600, reason="quota")
     accounts.block(session, region=REGION, seconds=1, reason="ses_unreachable")
-    grant = accounts.reserve(session, region=REGION, wanted=1)
+    grant = accounts.reserve(session, region=REGION, asker=somebody(session), wanted=1)
     assert grant.wait > timedelta(seconds=590)
 
 
@@ -149,6 +158,7 @@ def test_eight_workers_together_never_exceed_the_rate(database: Database) -> Non
     """Nothing is timed: `due_at` tells when each grant was decided, by the database's clock."""
     with database.begin() as session:
         an_account(session, max_send_rate=100.0)
+        somebody(session)
     grants: list[tuple[datetime, int]] = []
 
     def work() -> None:
