@@ -67,6 +67,9 @@ def block_in(diagnostic: str) -> Block | None:
 def telling(blocks: Mapping[str, int], accepted: int) -> str:
     """Return the block that says something about a whole day; nothing where there were none, or a few among many.
 
+    Of a block list and its like a handful is enough: whoever is on it is refused whatever the volume. Of a rate a handful
+    among twenty thousand is weather, and the gates of delays judge it.
+
     Args:
         blocks: How often each came, by its key.
         accepted: Messages of the day.
@@ -74,9 +77,13 @@ def telling(blocks: Mapping[str, int], accepted: int) -> str:
     many = {
         key: times
         for key, times in blocks.items()
-        if times > MOST_IN_WATCHED or times >= accepted * MANY_SHARE
+        if times > MOST_IN_WATCHED and (_is_listed(key) or times >= accepted * MANY_SHARE)
     }
     return max(many, key=lambda key: (many[key], key), default="")
+
+
+def _is_listed(key: str) -> bool:
+    return key in BLOCKS and BLOCKS[key].rest == LONGEST
 
 
 def brake(block: Block, *, lately: int, brakes_before: int) -> timedelta:

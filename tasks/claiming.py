@@ -17,6 +17,7 @@ from core import pacing
 from core.allowances import ALL
 from core.fairness import EXPRESS_MESSAGES, Asker
 from core.runs import Ending
+from core.warmup_schedule import ADAPTIVE
 from store import accounts, allowances, breakers, campaigns, deliveries, limits, planning
 from store.allowances import Day
 from store.deliveries import Claimed, Position
@@ -112,8 +113,12 @@ class Claimer:
     def _left_today(self, session: Session) -> tuple[Day, dict[str, int]]:
         """Open the day if nobody has, and return it with what its caps admit now; nothing, when none hold the domain."""
         day = allowances.today(session, **self._domain)
-        allowances.open_day(session, **self._domain, day=day, planned=self.planned)
-        return day, allowances.left(session, **self._domain, day=day)
+        left = allowances.left(session, **self._domain, day=day)
+        needed = set(self.planned) if day.schedule == ADAPTIVE else {ALL}
+        if day.schedule and not needed <= left.keys():
+            allowances.open_day(session, **self._domain, day=day, planned=self.planned)
+            left = allowances.left(session, **self._domain, day=day)
+        return day, left
 
     def _fitting(self, session: Session, seconds: float) -> int:
         """Return how many messages the account's rate lets through in this time, a window at least."""

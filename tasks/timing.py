@@ -22,6 +22,7 @@ from tasks.resources import Resources
 from tasks.stopping import Stop
 
 
+NEVER_OPEN_AGAIN_IN = timedelta(hours=1)  # then it is looked at again
 OUT_OF_HOURS = "outside of the hours in which its messages may leave"
 
 
@@ -67,7 +68,11 @@ def check(session: Session, job: Job) -> Clockwork:
         deliveries.give_up_waiting(session, **key)
         return clockwork
     if not clockwork.timing.by_reader:
-        wait = clockwork.hours.opening(now, clockwork.zone) - now
+        try:
+            wait = clockwork.hours.opening(now, clockwork.zone) - now
+        except InputError as error:
+            # Manners that were set later may leave no hour open; a person has to see it, and nothing is lost meanwhile.
+            raise Stop(Ending.HOURS, wait=NEVER_OPEN_AGAIN_IN, reason=error.message) from error
         if wait > timedelta(0):
             raise Stop(Ending.HOURS, wait=wait, reason=OUT_OF_HOURS)
     return clockwork

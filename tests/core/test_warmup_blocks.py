@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.warmup_blocks import TEXTS, Block, block_in, brake
+from core.warmup_blocks import TEXTS, Block, block_in, brake, telling
 
 
 REPLIES = [
@@ -68,3 +68,28 @@ def test_every_class_is_met_by_a_reply_of_the_table() -> None:
 def test_a_brake_doubles_with_each_of_its_kind(lately: int, before: int, minutes: int) -> None:
     block = Block("yahoo_volume", timedelta(hours=2))
     assert brake(block, lately=lately, brakes_before=before) == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "accepted", "block"),
+    [
+        pytest.param({}, 1_000, "", id="none"),
+        pytest.param({"yahoo_volume": 5}, 100, "", id="a handful of a small day"),
+        pytest.param({"yahoo_volume": 6}, 600, "yahoo_volume", id="one in a hundred"),
+        pytest.param({"yahoo_volume": 6}, 20_000, "", id="a few among many"),
+        pytest.param({"yahoo_volume": 200}, 20_000, "yahoo_volume", id="many among many"),
+        pytest.param(
+            {"outlook_block_list": 6},
+            20_000,
+            "outlook_block_list",
+            id="who is listed is refused at any volume",
+        ),
+        pytest.param(
+            {"gmail_rate": 30, "gmail_reputation": 40}, 1_000, "gmail_reputation", id="the most frequent"
+        ),
+    ],
+)
+def test_a_day_is_told_by_a_block_that_was_no_accident(
+    blocks: dict[str, int], accepted: int, block: str
+) -> None:
+    assert telling(blocks, accepted) == block

@@ -65,10 +65,14 @@ def test_a_missing_parameter_takes_its_default_and_not_the_field_that_describes_
         "subject": "",
         "mode": "live",
         "start": None,
+        "hours": "",
+        "spread_hours": 0,
+        "give_up": None,
         "approval": "none",
         "override": [],
         "reason": "",
         "operator": "",
+        "by_reader": False,
     }
 
 

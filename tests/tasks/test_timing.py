@@ -301,3 +301,13 @@ def test_who_is_due_today_does_not_wait_for_the_caps_of_tomorrow(stage: Stage) -
     tally = stage.send(scene)
     assert tally.ending is Ending.ALLOWANCE
     assert timedelta(seconds=15) < tally.wait <= timedelta(seconds=20)
+
+
+def test_manners_that_leave_a_running_campaign_no_hour_hold_it_with_a_reason(stage: Stage) -> None:
+    """Set after the campaign's own hours, which they do not meet."""
+    scene = set_up(stage, Timing(hours=Hours((window_of("09:00-12:00"),))))
+    manners(stage, scene, quiet_hours="08:00-13:00")
+    tally = stage.send(scene)
+    assert (tally.ending, tally.wait) == (Ending.HOURS, timedelta(hours=1))
+    assert "never open together" in tally.reason
+    assert stage.states(scene) == {"pending": 6}
