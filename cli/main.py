@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "doctor": ("cli.doctor", "doctor", ""),
     "db": ("cli.database", "app", "The schema of our database."),
     "tenant": ("cli.tenant", "app", "The clients that send."),
+    "limit": ("cli.limit", "app", "How fast a single tenant may send."),
     "contacts": ("cli.contacts", "app", "People and their consent."),
     "provider": ("cli.provider", "app", "Who keeps the mailboxes of a domain."),
     "suppressions": ("cli.suppressions", "app", "People who must not be mailed."),

@@ -10,8 +10,8 @@ from core import warmup_schedule
 from core.tenants import DeliveryApi, TenantState
 from models import Tenant
 from store import sending_domains, tenants
+from tasks import limits, timing
 from tasks import tenants as steps
-from tasks import timing
 from tasks import warmup as warmup_steps
 from tasks.resources import resources
 
@@ -99,14 +99,21 @@ def set_(
     slug: Slug,
     *,
     delivery_api: Annotated[
-        DeliveryApi, typer.Option(help="SES's call: one message each, or up to fifty together.")
-    ],
+        DeliveryApi | None, typer.Option(help="SES's call: one message each, or up to fifty together.")
+    ] = None,
+    weight: Annotated[
+        float | None, typer.Option(help="Its part of the account's rate, against 1 of the others.")
+    ] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Even if nobody has run the canary.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Choose by which of SES's calls a tenant's campaigns go out. Bulk wants a canary first: posthouse doctor."""
+    """Choose by which of SES's calls a tenant's campaigns go out, and its weight. Bulk wants a canary first: posthouse doctor."""
+    actor = getpass.getuser()
     with errors_as_answers(as_json=as_json):
-        steps.set_delivery_api(resources(), slug, api=delivery_api, actor=getpass.getuser(), anyway=anyway)
+        if weight is not None:
+            limits.set_weight(resources(), slug, weight=weight, actor=actor)
+        if delivery_api is not None:
+            steps.set_delivery_api(resources(), slug, api=delivery_api, actor=actor, anyway=anyway)
         _answer(slug, as_json=as_json)
 
 
@@ -175,6 +182,7 @@ _SHOWN = (
     "ses_tenant_name",
     "configuration_set",
     "delivery_api",
+    "weight",
     "created_at",
 )
 
