@@ -110,7 +110,7 @@ def test_silence_proves_nothing_where_events_are_lost(loss: str, api: str) -> No
     status, report = torment("--kills", "20", "--rows", "400", "--event-loss", loss, "--api", api)
     assert (status, harm(report)) == (0, {}), report
     assert report["unconfirmed"] > 0
-    assert report["sent"] > 200
+    assert report["sent"] > 150  # of 400; how many calls are lost depends on when the kills fall
 
 
 @pytest.mark.xdist_group("crash")

@@ -7,7 +7,6 @@ import psycopg
 import pytest
 
 from cli.stack import Stack
-from core.warmup import LADDER
 from store import sending_domains
 from tasks import tenants
 from tasks.resources import Resources
@@ -32,7 +31,7 @@ def test_a_tenant_is_onboarded_and_its_contacts_are_imported(
     assert told == "tenant lindgren was made, at the start of its warm-up"
     with resources.database.begin() as session:
         (domain,) = sending_domains.of_tenant(session, tenant_id=tenants.id_of(resources, "lindgren"))
-    assert (domain["domain"], LADDER[domain["rung"]]) == ("mail.lindgren.example", 200)
+    assert (domain["domain"], domain["schedule"]) == ("mail.lindgren.example", "adaptive")
 
     file = cast.folder / "lindgren.csv"
     file.write_text("email\nada@lindgren.readers.example\nnot an address\nbo@lindgren.readers.example\n")
