@@ -22,6 +22,7 @@ import psutil
 from anyio import CancelScope
 from anyio.abc import TaskStatus
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.logging import get_logger
 from prefect.logging.configuration import setup_logging
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -55,6 +56,17 @@ class OrderlyWorker(ProcessWorker):
         if self.stopping or not await self._is_answered():
             return []
         return await super().get_and_submit_flow_runs()
+
+    async def _submit_scheduled_flow_runs(
+        self, flow_run_response: list[WorkerFlowRunResponse]
+    ) -> list[FlowRun]:
+        """Take the runs whose last process has ended; one that was suspended and resumed at once may have one still.
+
+        Prefect's own worker ends with an error when it is to take such a run.
+        """
+        held = set(self.limiter.statistics().borrowers)
+        ready = [response for response in flow_run_response if response.flow_run.id not in held]
+        return await super()._submit_scheduled_flow_runs(flow_run_response=ready)
 
     async def sync_with_backend(self) -> None:
         """Tell the server that this worker lives; a server that does not answer is told later."""
