@@ -107,10 +107,11 @@ def test_who_may_be_sent_to_once_at_most_ends_in_honest_doubt() -> None:
 )
 def test_silence_proves_nothing_where_events_are_lost(loss: str, api: str) -> None:
     """F03, F36: nobody is called again on silence, so doubt stays doubt, and nobody gets two copies."""
-    status, report = torment("--kills", "20", "--rows", "400", "--event-loss", loss, "--api", api)
+    # Twenty kills left up to 208 calls without an answer on a busy machine, however many people there are.
+    status, report = torment("--kills", "20", "--rows", "600", "--event-loss", loss, "--api", api)
     assert (status, harm(report)) == (0, {}), report
     assert report["unconfirmed"] > 0
-    assert report["sent"] > 150  # of 400; how many calls are lost depends on when the kills fall
+    assert report["sent"] > 300
 
 
 @pytest.mark.xdist_group("crash")
