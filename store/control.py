@@ -8,7 +8,7 @@ from sqlmodel import Session
 from core.breakers import Scope
 from core.campaigns import Action, CampaignState, Status
 from core.errors import InputError
-from store import breakers, campaigns, deliveries, tenants
+from store import breakers, campaigns, skips, tenants
 from store.session import Row, one, rows
 
 
@@ -38,7 +38,7 @@ def act(
     campaigns.move(session, **key, to=action.leads_to, since=[*action.starts_from], reason=reason)
     campaigns.wait_for(session, **key, pause=timedelta(0))
     if action.leads_to is CampaignState.CANCELLED:
-        deliveries.cancel_waiting(session, **key)
+        skips.cancel_waiting(session, **key)
     tenants.audit(
         session,
         tenant_id=tenant_id,

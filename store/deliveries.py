@@ -29,7 +29,6 @@ from sqlmodel import Session
 from core.campaigns import CampaignState
 from core.deliveries import Move, State, sources
 from core.outcomes import LONGER_THAN_ANY_RETRY
-from core.suppression import SKIP_REASONS
 from core.tenants import TenantState
 from store.session import count, one, rows, run
 
@@ -135,35 +134,6 @@ def claim(
     ]
 
 
-def pending_at(
-    session: Session, *, tenant_id: int, campaign_id: int, providers: Collection[str]
-) -> list[str]:
-    """Return those of these mailbox providers for whom somebody waits, be it for a time that has not come."""
-    found = rows(
-        session,
-        """SELECT asked.provider FROM unnest(CAST(:providers AS text[])) AS asked (provider), LATERAL (
-               SELECT FROM delivery WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id
-                 AND provider = asked.provider AND state = 'pending' AND is_pending LIMIT 1) AS found""",
-        tenant_id=tenant_id,
-        campaign_id=campaign_id,
-        providers=list(providers),
-    )
-    return [row["provider"] for row in found]
-
-
-def waiting(session: Session, *, tenant_id: int, campaign_id: int) -> dict[str, int]:
-    """Count who waits for their message, by mailbox provider."""
-    found = rows(
-        session,
-        """SELECT provider, count(*) AS people FROM delivery
-           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state IN ('pending', 'claimed')
-           GROUP BY provider""",
-        tenant_id=tenant_id,
-        campaign_id=campaign_id,
-    )
-    return {row["provider"]: row["people"] for row in found}
-
-
 def may_send(session: Session, *, tenant_id: int, campaign_id: int) -> bool:
     """Whether the campaign is being sent and its tenant is active; asked in the transaction of every intent."""
     row = one(
@@ -177,40 +147,6 @@ def may_send(session: Session, *, tenant_id: int, campaign_id: int) -> bool:
         active=TenantState.ACTIVE,
     )
     return row is not None
-
-
-_SKIPPED_AS = " ".join(f"WHEN '{reason}' THEN '{skip}'" for reason, skip in SKIP_REASONS.items())
-_STRENGTH = " ".join(f"WHEN '{reason}' THEN {rank}" for rank, reason in enumerate(SKIP_REASONS))
-
-
-def skip_suppressed(
-    session: Session, *, tenant_id: int, audience_id: int, token: str, delivery_ids: Sequence[int]
-) -> set[int]:
-    """Skip the claimed deliveries whose person was suppressed after planning, for the strongest reason; return their ids."""
-    skipped = rows(
-        session,
-        f"""WITH wanted AS MATERIALIZED (
-               SELECT CAST(:tenant_id AS bigint) AS tenant_id, id FROM unnest(CAST(:delivery_ids AS bigint[])) AS id
-           ), suppressed AS MATERIALIZED (
-               SELECT DISTINCT ON (d.id) d.tenant_id, d.id, s.reason
-               FROM wanted w JOIN delivery d ON d.tenant_id = w.tenant_id AND d.id = w.id
-               JOIN suppression s ON s.tenant_id = d.tenant_id AND s.recipient_key = d.recipient_key
-               WHERE (s.audience_id IS NULL OR s.audience_id = :audience_id)
-                 AND (s.expires_at IS NULL OR s.expires_at > now())
-               ORDER BY d.id, CASE s.reason {_STRENGTH} END
-           )
-           UPDATE delivery d SET state = :skipped, skip_reason = CASE suppressed.reason {_SKIPPED_AS} END,
-               claim_token = NULL, lease_until = NULL, resolved_by = 'policy', resolved_at = clock_timestamp()
-           FROM suppressed
-           WHERE d.tenant_id = suppressed.tenant_id AND d.id = suppressed.id AND d.state = 'claimed' AND d.claim_token = :token
-           RETURNING d.id""",  # noqa: S608  # our own enums
-        tenant_id=tenant_id,
-        audience_id=audience_id,
-        token=token,
-        delivery_ids=list(delivery_ids),
-        skipped=State.SKIPPED,
-    )
-    return {row["id"] for row in skipped}
 
 
 def begin(
@@ -371,113 +307,3 @@ def _settle_attempts(session: Session, tenant_id: int, outcomes: Sequence[Outcom
         statuses=[outcome.http_status for outcome in outcomes],
         request_ids=[outcome.request_id for outcome in outcomes],
     )
-
-
-def postpone(session: Session, *, tenant_id: int, token: str, until: Mapping[int, datetime]) -> int:
-    """Give claimed deliveries back, each with the moment before which it waits; return how many."""
-    return count(
-        session,
-        """WITH early AS MATERIALIZED (
-               SELECT CAST(:tenant_id AS bigint) AS tenant_id, w.*
-               FROM unnest(CAST(:delivery_ids AS bigint[]), CAST(:moments AS timestamptz[])) AS w (id, send_after)
-           )
-           UPDATE delivery d SET state = 'pending', claim_token = NULL, lease_until = NULL, send_after = w.send_after
-           FROM early w
-           WHERE d.tenant_id = w.tenant_id AND d.id = w.id AND d.state = 'claimed' AND d.claim_token = :token""",
-        tenant_id=tenant_id,
-        token=token,
-        delivery_ids=list(until),
-        moments=list(until.values()),
-    )
-
-
-def skip_too_often(
-    session: Session,
-    *,
-    tenant_id: int,
-    token: str,
-    delivery_ids: Sequence[int],
-    messages: int,
-    within: timedelta,
-) -> set[int]:
-    """Skip the claimed deliveries whose person has had so many messages of the tenant lately; return their ids.
-
-    A call that may have happened counts. In the transaction of an intent nobody else counts at the same time, because the
-    row of the SES account is locked.
-    """
-    skipped = rows(
-        session,
-        """WITH wanted AS MATERIALIZED (
-               SELECT d.tenant_id, d.id, d.contact_id FROM delivery d
-               WHERE d.tenant_id = :tenant_id AND d.id = ANY(:delivery_ids) AND d.state = 'claimed'
-                 AND d.claim_token = :token
-           ), had AS (
-               SELECT w.tenant_id, w.id FROM wanted w, LATERAL (
-                   SELECT count(*) AS messages FROM delivery o
-                   WHERE o.tenant_id = w.tenant_id AND o.contact_id = w.contact_id
-                     AND o.state IN ('submitting', 'in_doubt', 'sent', 'unconfirmed')
-                     AND o.submitted_at > clock_timestamp() - :within) AS lately
-               WHERE lately.messages >= :messages
-           )
-           UPDATE delivery d SET state = 'skipped', skip_reason = 'too_often', claim_token = NULL, lease_until = NULL,
-               resolved_by = 'policy', resolved_at = clock_timestamp()
-           FROM had WHERE d.tenant_id = had.tenant_id AND d.id = had.id RETURNING d.id""",
-        tenant_id=tenant_id,
-        token=token,
-        delivery_ids=list(delivery_ids),
-        messages=messages,
-        within=within,
-    )
-    return {row["id"] for row in skipped}
-
-
-def give_up_waiting(session: Session, *, tenant_id: int, campaign_id: int) -> int:
-    """Skip everybody who still waits, because the campaign's end has come; who is claimed is left to the claim's holder."""
-    return count(
-        session,
-        """UPDATE delivery SET state = 'skipped', skip_reason = 'too_late', resolved_by = 'policy',
-               resolved_at = clock_timestamp()
-           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state = 'pending' AND is_pending""",
-        tenant_id=tenant_id,
-        campaign_id=campaign_id,
-    )
-
-
-def cancel_waiting(session: Session, *, tenant_id: int, campaign_id: int) -> int:
-    """Skip everybody whose message has not begun; doubt and calls in flight are still settled."""
-    return count(
-        session,
-        """UPDATE delivery SET state = 'skipped', skip_reason = 'cancelled', claim_token = NULL, lease_until = NULL,
-               resolved_by = 'operator', resolved_at = clock_timestamp()
-           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state IN ('pending', 'claimed')""",
-        tenant_id=tenant_id,
-        campaign_id=campaign_id,
-    )
-
-
-def due_in(
-    session: Session, *, tenant_id: int, campaign_id: int, providers: Collection[str]
-) -> timedelta | None:
-    """Return how long until the next delivery of these mailbox providers is due that waits for its time; None when none does.
-
-    One that has become due since somebody looked is due in no time, and not nobody: a sender that asks after a claim that
-    found nobody would else end with a message left.
-    """
-    row = one(
-        session,
-        """SELECT least(
-               (SELECT min(greatest(not_before, send_after)) FROM delivery
-                WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = ANY(:providers)
-                  AND state = 'pending' AND is_pending AND not_before IS NOT NULL
-                  AND send_after <= statement_timestamp()),
-               (SELECT min(soonest.send_after) FROM unnest(CAST(:providers AS text[])) AS asked (provider), LATERAL (
-                    SELECT send_after FROM delivery
-                    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND provider = asked.provider
-                      AND state = 'pending' AND is_pending AND send_after > statement_timestamp()
-                    ORDER BY send_after LIMIT 1) AS soonest)) AS next_at, clock_timestamp() AS now""",
-        tenant_id=tenant_id,
-        campaign_id=campaign_id,
-        providers=list(providers),
-    )
-    assert row is not None
-    return None if row["next_at"] is None else max(row["next_at"] - row["now"], timedelta(0))

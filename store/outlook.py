@@ -11,7 +11,6 @@ from sqlmodel import Session
 from core import forecast as forecasting
 from core import pacing, warmup, warmup_controller
 from core.allowances import ALL
-from core.engagement import TIER_DAYS
 from core.errors import ConfigurationError
 from core.forecast import Forecast
 from core.forecast_odds import PRIOR, Odds, learned
@@ -20,7 +19,7 @@ from core.pacing import CEILING_SHARE, QUOTA_SHARE
 from core.warmup_schedule import ADAPTIVE, WARM, steps
 from core.windows import Manners, Timing, together
 from models import Campaign, Tenant
-from store import accounts, allowances, deliveries, mailbox_domains, sending_domains, standings, tenants
+from store import accounts, allowances, prospects, sending_domains, standings, tenants
 from store.allowances import Today
 from store.session import Row, one, rows
 
@@ -76,7 +75,13 @@ def of_campaign(
         return None
     tenant = tenants.by_id(session, tenant_id=tenant_id)
     now = clock.astimezone(ZoneInfo(tenant.time_zone))
-    planned = _waiting(session, campaign, tenant_id, waiting, changes)
+    planned = prospects.expected(
+        session,
+        campaign,
+        tenant_id=tenant_id,
+        waiting=waiting,
+        without_tiers=changes.without_tiers,
+    )
     road = replace(
         _road(session, campaign, planned, now, changes),
         account=_account(session, campaign, account, changes),
@@ -105,77 +110,6 @@ def _closed(tenant: Tenant, campaign: Campaign, first: date, now: datetime) -> f
 def today(session: Session, *, tenant_id: int) -> date:
     """Return what day it is for a tenant."""
     return sending_domains.local_now(session, tenant_id=tenant_id).date()
-
-
-def by_provider(session: Session, campaign: Campaign, *, tenant_id: int) -> dict[str, int]:
-    """Count who waits by mailbox provider; before the plan, whom the audience has."""
-    assert campaign.id is not None
-    if campaign.planned_at:
-        return deliveries.waiting(session, tenant_id=tenant_id, campaign_id=campaign.id)
-    return mailbox_domains.of_audience(session, tenant_id=tenant_id, audience_id=campaign.audience_id)
-
-
-def _waiting(
-    session: Session, campaign: Campaign, tenant_id: int, waiting: int, changes: Changes
-) -> dict[str, int]:
-    """Return who waits by mailbox provider; before the plan, the audience's shares of `waiting`."""
-    people = by_provider(session, campaign, tenant_id=tenant_id)
-    waiting = sum(people.values()) if campaign.planned_at else waiting
-    if changes.without_tiers:
-        tiers = _by_tier(session, campaign, tenant_id)
-        everybody = sum(tiers.values()) or 1
-        kept = {
-            provider: sum(
-                number
-                for (one_provider, tier), number in tiers.items()
-                if one_provider == provider and tier not in changes.without_tiers
-            )
-            for provider in people
-        }
-        waiting, people = waiting * sum(kept.values()) // everybody, kept
-    return _scaled(people, waiting)
-
-
-def _scaled(people: Mapping[str, int], total: int) -> dict[str, int]:
-    """Return shares of a total that are in proportion to these numbers, and add up to it."""
-    everybody, before, passed, shares = sum(people.values()), 0, 0, {}
-    for provider, number in people.items():
-        passed += number
-        until = total * passed // everybody if everybody else 0
-        shares[provider], before = until - before, until
-    return {provider: share for provider, share in shares.items() if share}
-
-
-# As `core.engagement.tier` says it.
-_TIERS = " ".join(
-    f"WHEN greatest(c.engaged_at, c.consent_at) >= now() - interval '{days} days' THEN {number}"
-    for number, days in enumerate(TIER_DAYS)
-)
-
-
-def _by_tier(session: Session, campaign: Campaign, tenant_id: int) -> dict[tuple[str, int], int]:
-    """Count who waits, before the plan the audience, by mailbox provider and tier."""
-    if campaign.planned_at:
-        found = rows(
-            session,
-            """SELECT provider, tier, count(*) AS people FROM delivery
-               WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state IN ('pending', 'claimed')
-               GROUP BY provider, tier""",
-            tenant_id=tenant_id,
-            campaign_id=campaign.id,
-        )
-    else:
-        found = rows(
-            session,
-            f"""SELECT coalesce(k.provider, 'other') AS provider, CASE {_TIERS} ELSE {len(TIER_DAYS)} END AS tier,
-                       count(*) AS people
-                FROM audience_member m JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
-                LEFT JOIN mailbox_domain k ON k.domain = lower(split_part(c.address, '@', -1))
-                WHERE m.tenant_id = :tenant_id AND m.audience_id = :audience_id GROUP BY 1, 2""",  # noqa: S608  # our own numbers
-            tenant_id=tenant_id,
-            audience_id=campaign.audience_id,
-        )
-    return {(row["provider"], row["tier"]): row["people"] for row in found}
 
 
 def _account(session: Session, campaign: Campaign, account: pacing.Account, changes: Changes) -> Account:

@@ -70,12 +70,12 @@ WITH candidate AS (
 )"""  # noqa: S608  # the only text put in is our own enums
 
 
-# As `core.engagement.tier` says it.
+# As `core.engagement.tier` says it of an expression that is put in.
 _TIERS = " ".join(
-    f"WHEN j.engaged_at >= now() - interval '{days} days' THEN {number}"
+    f"WHEN {{engaged_at}} >= now() - interval '{days} days' THEN {number}"
     for number, days in enumerate(TIER_DAYS)
 )
-_TIER = f"CASE {_TIERS} ELSE {NEVER} END"
+TIER = f"CASE {_TIERS} ELSE {NEVER} END"
 
 
 # Under the lock nobody else adds deliveries, so that who has one is left out beforehand: ON CONFLICT would cost each
@@ -93,7 +93,7 @@ _INSERT = f"""{_JUDGED}, planned AS (
     ON CONFLICT DO NOTHING
 )
 INSERT INTO delivery (tenant_id, campaign_id, contact_id, recipient_key, provider, tier)
-SELECT :tenant_id, :campaign_id, j.id, j.recipient_key, coalesce(mailbox.provider, '{OTHER}'), {_TIER}
+SELECT :tenant_id, :campaign_id, j.id, j.recipient_key, coalesce(mailbox.provider, '{OTHER}'), {TIER.format(engaged_at="j.engaged_at")}
 FROM judged j LEFT JOIN mailbox_domain mailbox ON mailbox.domain = lower(split_part(j.address, '@', -1))
 WHERE j.reason IS NULL
   AND NOT EXISTS (SELECT FROM planned p WHERE p.recipient_key = j.recipient_key)

@@ -18,7 +18,7 @@ from core.allowances import ALL
 from core.fairness import EXPRESS_MESSAGES, Asker
 from core.runs import Ending
 from core.warmup_schedule import ADAPTIVE
-from store import accounts, allowances, breakers, campaigns, deliveries, limits, planning
+from store import accounts, allowances, breakers, campaigns, deliveries, limits, planning, waits
 from store.allowances import Day
 from store.deliveries import Claimed, Position
 from store.session import Session
@@ -174,7 +174,7 @@ class Claimer:
         with self._resources.database.begin() as session:
             now = campaigns.clock_of(session, **self._key)["now"]
             early = self.clockwork.early(claimed, now)
-            deliveries.postpone(session, tenant_id=self._job.tenant_id, token=token, until=early)
+            waits.postpone(session, tenant_id=self._job.tenant_id, token=token, until=early)
         return [delivery for delivery in claimed if delivery.delivery_id not in early]
 
     def _soon(self, session: Session, day: Day, left: Mapping[str, int]) -> timedelta:
@@ -182,10 +182,10 @@ class Claimer:
         self._rests.clear()
         closed = [each for each in self.planned if min(left.get(ALL, 1), left.get(each, 1)) <= 0]
         open_ones = [each for each in self.planned if each not in closed]
-        soon = deliveries.due_in(session, **self._key, providers=open_ones)
+        soon = waits.due_in(session, **self._key, providers=open_ones)
         if soon is not None and soon <= RETRY_PATIENCE:
             return soon
-        waiting = deliveries.pending_at(session, **self._key, providers=closed)
+        waiting = waits.pending_at(session, **self._key, providers=closed)
         if not waiting and soon is not None:
             raise Stop(Ending.HOURS, wait=soon, reason=timing.OUT_OF_HOURS)
         if not waiting:
@@ -194,11 +194,11 @@ class Claimer:
             wait = min(STOPPED_PATIENCE, soon or STOPPED_PATIENCE)
             raise Stop(Ending.ALLOWANCE, wait=wait, reason=PROVIDER_IS_STOPPED)
         reopens = allowances.reopens_in(session, **self._domain, day=day, providers=waiting)
-        waits = [each for each in (reopens, soon) if each is not None and each < day.ends_in]
-        if not waits:
+        moments = [each for each in (reopens, soon) if each is not None and each < day.ends_in]
+        if not moments:
             raise Stop(Ending.ALLOWANCE)
         # No time at all would mean tomorrow; a cap that has just been given tokens back opens in none.
-        raise Stop(Ending.ALLOWANCE, wait=max(min(waits), _SOONEST), reason=HOUR_IS_FULL)
+        raise Stop(Ending.ALLOWANCE, wait=max(min(moments), _SOONEST), reason=HOUR_IS_FULL)
 
     def _are_stopped(self, day: Day, waiting: Collection[str]) -> bool:
         """Whether all that wait are for providers that only a person lets get mail again."""

@@ -28,19 +28,18 @@ from core.deliveries import Move
 from core.errors import InputError, PosthouseError, SendingError, TemplateError
 from core.message import Message, tags_for
 from core.runs import Ending, Tally
-from core.warmup_schedule import ADAPTIVE
 from store import allowances, deliveries
-from store.allowances import Day
 from store.deliveries import Attempt, Claimed, Outcome
 from store.session import Session
 from tasks.auditing import Auditor
 from tasks.calls import Answer, Call, call_out
 from tasks.claiming import Claimer
+from tasks.intents import NOBODY, Begun, Intents, Outdated, Rendered
 from tasks.messages import Job, load_job, message_for
 from tasks.rate import LIMIT, SHORT_WAITS, reserve
 from tasks.reactions import is_breakage_forgiven, pause_for_breakage, react
 from tasks.resources import Resources
-from tasks.stopping import Stop, check_may_send
+from tasks.stopping import Stop
 
 
 CALL_DEADLINE_SHARE: Final = 0.7  # of the lease; the rest is for the answer and the clock
@@ -61,15 +60,6 @@ def sender(resources: Resources, campaign_id: int, *, run: str = "") -> Iterator
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendered:
-    """A claimed delivery whose message only lacks the tags of its attempt."""
-
-    delivery_id: int
-    provider: str
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
 class _Window:
     """Attempts whose intents are committed: each is called once, none after the deadline."""
 
@@ -77,10 +67,6 @@ class _Window:
     day: date
     deadline: float
     is_probe: bool
-
-
-class _Outdated(Exception):  # noqa: N818  # not an error: what was rendered is rendered again
-    """The template was demoted after the messages of this window were rendered; the transaction changes nothing."""
 
 
 class Sender:
@@ -99,6 +85,7 @@ class Sender:
         self._breakage = None if is_breakage_forgiven(resources, job) else Breakage()
         self._auditor = Auditor(resources, job)
         self._claimer = Claimer(resources, job)
+        self._intents = Intents(resources.settings, job, self._auditor, self._claimer)
         self._domain = {"tenant_id": job.tenant_id, "sending_domain_id": job.campaign.sending_domain_id}
 
     def send(self, *, seconds: float) -> Tally:
@@ -137,7 +124,7 @@ class Sender:
             while waiting and self._goes_on(ends):
                 try:
                     window = self._begin(token, waiting, tally)
-                except _Outdated:
+                except Outdated:
                     waiting = deque(self._render(token, [by_id[item.delivery_id] for item in waiting], tally))
                     continue
                 held -= {attempt.delivery_id for attempt, _ in window.calls}
@@ -161,10 +148,10 @@ class Sender:
             self._stopped.wait(min(max(soon.total_seconds(), 0.05), max(seconds, 0.05)))
         return claimed
 
-    def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[_Rendered]:
+    def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[Rendered]:
         """Render each message; one that cannot be rendered fails alone, without a call, and many pause the campaign."""
         self._auditor.check(claimed)
-        rendered: list[_Rendered] = []
+        rendered: list[Rendered] = []
         broken: dict[str, list[int]] = {}
         for delivery in claimed:
             try:
@@ -173,7 +160,7 @@ class Sender:
                 broken.setdefault(error.code, []).append(delivery.delivery_id)
                 self._watch(error)
             else:
-                rendered.append(_Rendered(delivery.delivery_id, delivery.provider, message))
+                rendered.append(Rendered(delivery.delivery_id, delivery.provider, message))
                 self._watch(None)
         if self._breakage and self._breakage.is_total:
             self._stop_for(self._breakage)
@@ -195,7 +182,7 @@ class Sender:
         pause_for_breakage(self._resources, self._job, breakage)
         raise Stop(Ending.STOPPED, reason=breakage.in_words())
 
-    def _begin(self, token: str, waiting: deque[_Rendered], tally: Tally) -> _Window:
+    def _begin(self, token: str, waiting: deque[Rendered], tally: Tally) -> _Window:
         """Commit the intents of the next window, sleeping out the rate limit first.
 
         When the commit's own answer is lost, nobody knows whether the intents exist: the exception ends the run
@@ -204,7 +191,7 @@ class Sender:
         """
         wanted = min(len(waiting), self._settings.window_size)
 
-        def intend(session: Session) -> tuple[pacing.Grant, list[_Rendered], date, list[Attempt], int]:
+        def intend(session: Session) -> tuple[pacing.Grant, list[Rendered], Begun]:
             reserved = reserve(
                 session,
                 region=self._ses.region,
@@ -213,12 +200,12 @@ class Sender:
                 wanted=wanted,
             )
             window = [waiting[index] for index in reserved.chosen]
-            begun = self._intend(session, token, window) if window else (date.min, [], 0)
-            return reserved.grant, window, *begun
+            begun = self._intents.of(session, token, window) if window else NOBODY
+            return reserved.grant, window, begun
 
         while True:
             started = time.monotonic()
-            grant, window, day, begun, skipped = self._database.again(intend)
+            grant, window, begun = self._database.again(intend)
             if window:
                 break
             if grant.held_by == LIMIT and self._claimer.has_others(item.provider for item in waiting):
@@ -227,13 +214,13 @@ class Sender:
             self._wait(grant)
         for item in window:
             waiting.remove(item)
-        tally.skipped += skipped
-        if not begun:
+        tally.skipped += begun.skipped
+        if not begun.attempts:
             waiting.clear()  # nobody was admitted: the next claim finds out who may be
         messages = {item.delivery_id: item.message for item in window}
-        calls = [(attempt, messages[attempt.delivery_id]) for attempt in begun]
+        calls = [(attempt, messages[attempt.delivery_id]) for attempt in begun.attempts]
         deadline = started + CALL_DEADLINE_SHARE * self._settings.call_lease_seconds
-        return _Window(calls, day, deadline, grant.is_probe)
+        return _Window(calls, begun.day, deadline, grant.is_probe)
 
     def _wait(self, grant: pacing.Grant) -> None:
         """Sleep until the rate admits more, or end the stretch when that takes longer than patience."""
@@ -242,67 +229,6 @@ class Sender:
             raise Stop(ending, wait=grant.wait, reason=grant.held_by)
         if self._stopped.wait(grant.wait.total_seconds()):
             raise Stop(Ending.MORE)
-
-    def _intend(
-        self, session: Session, token: str, window: Sequence[_Rendered]
-    ) -> tuple[date, list[Attempt], int]:
-        """Decide in one transaction which messages of a window may be called; return the day, them, and who was skipped."""
-        job = self._job
-        check_may_send(session, job)
-        if self._auditor.hears_of_demotion(session):
-            raise _Outdated
-        skipped = deliveries.skip_suppressed(
-            session,
-            tenant_id=job.tenant_id,
-            audience_id=job.campaign.audience_id,
-            token=token,
-            delivery_ids=[item.delivery_id for item in window],
-        )
-        skipped |= self._too_often(session, token, [item.delivery_id for item in window])
-        welcome = [item for item in window if item.delivery_id not in skipped]
-        day = allowances.today(session, **self._domain)
-        admitted = self._admitted(session, day, welcome) if day.is_limited or day.rests else welcome
-        admitted = admitted[: self._claimer.hold.room(session)]
-        begun = deliveries.begin(
-            session,
-            tenant_id=job.tenant_id,
-            token=token,
-            attempts=[Attempt(item.delivery_id, _attempt_id(item.delivery_id)) for item in admitted],
-            lease=timedelta(seconds=self._settings.call_lease_seconds),
-        )
-        self._claimer.hold.use(session, len(begun))
-        if day.is_limited:
-            ids = {attempt.delivery_id for attempt in begun}
-            tokens = rule.used(item.provider for item in admitted if item.delivery_id in ids)
-            allowances.use(session, **self._domain, day=day.on, tokens=tokens)
-        return day.on, begun, len(skipped)
-
-    def _too_often(self, session: Session, token: str, delivery_ids: Sequence[int]) -> set[int]:
-        """Skip whoever has had as many messages lately as the tenant allows."""
-        cap = self._claimer.clockwork.frequency if self._claimer.clockwork else None
-        if cap is None:
-            return set()
-        return deliveries.skip_too_often(
-            session,
-            tenant_id=self._job.tenant_id,
-            token=token,
-            delivery_ids=delivery_ids,
-            messages=cap.messages,
-            within=timedelta(days=cap.days),
-        )
-
-    def _admitted(self, session: Session, day: Day, welcome: Sequence[_Rendered]) -> list[_Rendered]:
-        """Return whom the caps admit now, the caps locked until the intents are committed; the first of a day opens it.
-
-        Whoever is not admitted goes back to those who wait, and the next claim finds out whether anybody else may leave.
-        """
-        left = allowances.locked(session, **self._domain, day=day)
-        needed = {item.provider for item in welcome} if day.schedule == ADAPTIVE else {rule.ALL}
-        if day.schedule and not needed <= left.keys():
-            allowances.open_day(session, **self._domain, day=day, planned=self._claimer.planned)
-            left = allowances.locked(session, **self._domain, day=day)
-        fits = rule.admitted(left, [item.provider for item in welcome])
-        return [item for item, leaves in zip(welcome, fits, strict=True) if leaves]
 
     def _call(self, window: _Window) -> Iterator[Answer]:
         """Call out the window; yield each attempt with its `ses_message_id` or its error."""
@@ -352,11 +278,6 @@ class Sender:
             accepted=len(accepted),
             is_probe=window.is_probe,
         )
-
-
-def _attempt_id(delivery_id: int) -> str:
-    """Return a fresh id: 120 random bits behind the delivery's number, so that their index grows at its end."""
-    return f"{delivery_id:012x}-{secrets.token_urlsafe(15)}"
 
 
 def _outcome(attempt: Attempt, error: SendingError) -> Outcome:

@@ -14,7 +14,7 @@ from core.errors import ConflictError, InputError
 from core.runs import Ending
 from core.windows import FrequencyCap, Hours, Manners, Timing, together, zone_of
 from models import Tenant
-from store import campaigns, deliveries, planning, tenants
+from store import campaigns, planning, skips, tenants
 from store.deliveries import Claimed
 from store.session import Session
 from tasks.messages import Job
@@ -65,7 +65,7 @@ def check(session: Session, job: Job) -> Clockwork:
     clockwork, now = Clockwork.of(row["policies"], row["time_zone"], row["timing"]), row["now"]
     give_up_at = clockwork.timing.give_up_at
     if give_up_at is not None and now >= give_up_at:
-        deliveries.give_up_waiting(session, **key)
+        skips.give_up_waiting(session, **key)
         return clockwork
     if not clockwork.timing.by_reader:
         try:

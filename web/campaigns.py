@@ -14,7 +14,7 @@ from core import forecast_picture, operators
 from core.campaigns import FINAL, Action, CampaignState, Status, possible
 from core.errors import ConflictError, InputError, NotFoundError
 from models import Campaign
-from store import allowances, campaigns, control, outlook, overview, sending_domains, tenants
+from store import allowances, campaigns, control, outlook, overview, prospects, sending_domains, tenants
 from store.session import Session
 from web import words
 from web.doors import Doors, Given
@@ -196,7 +196,7 @@ def _today(doors: Doors, session: Session, campaign: Campaign, stand: Status) ->
     days = forecast_picture.bars(expected) if expected else []
     return {
         "left": allowances.left_today(
-            session, **domain, planned=outlook.by_provider(session, campaign, tenant_id=campaign.tenant_id)
+            session, **domain, planned=prospects.by_provider(session, campaign, tenant_id=campaign.tenant_id)
         ),
         "rung": sending_domains.rung_of(session, **domain),
         "forecast": expected,

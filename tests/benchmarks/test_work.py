@@ -15,7 +15,7 @@ from core.events import parse
 from core.hygiene import HygienePolicy
 from core.providers import OTHER
 from core.suppression import Reason
-from store import campaigns, correlation, deliveries, facts, hygiene, planning
+from store import campaigns, correlation, deliveries, facts, hygiene, planning, skips
 from store.deliveries import Attempt, Outcome
 from store.facts import Located
 from store.session import Database, Session, one, run
@@ -121,7 +121,7 @@ def test_looking_for_the_suppressed_of_a_window_reads_that_window_alone(
     with database.begin() as session:
         suppress(session, scene, "complainer@example.net", Reason.COMPLAINT)
     with reading_at_most(database, 2 * WINDOW) as session:
-        deliveries.skip_suppressed(
+        skips.skip_suppressed(
             session,
             tenant_id=scene.tenant_id,
             audience_id=scene.audience_id,

@@ -14,7 +14,7 @@ from core.deliveries import Move
 from core.providers import OTHER
 from core.suppression import Reason
 from core.tenants import TenantState
-from store import campaigns, deliveries, doubt, leases, tenants
+from store import campaigns, deliveries, doubt, leases, skips, tenants, waits
 from store.deliveries import Attempt, Outcome, Position
 from store.session import Database, one, rows, run
 from tests.builders import (
@@ -255,7 +255,7 @@ def test_who_was_suppressed_after_planning_is_skipped_for_the_strongest_reason(
 
 
 def skip(session: Session, scene: Scene, delivery_ids: Sequence[int], token: str = "mine") -> set[int]:
-    return deliveries.skip_suppressed(
+    return skips.skip_suppressed(
         session,
         tenant_id=scene.tenant_id,
         audience_id=scene.audience_id,
@@ -581,7 +581,7 @@ def test_cancelling_skips_who_waits_and_leaves_calls_and_doubt_to_be_settled(
     """F29"""
     attempt = begun(session, scene)
     (other,) = claim(session, scene, limit=1)
-    assert deliveries.cancel_waiting(session, **scene.campaign) == 2
+    assert skips.cancel_waiting(session, **scene.campaign) == 2
     assert states(session, scene) == {"submitting": 1, "skipped": 2}
     row = row_of(session, other)
     assert (row["skip_reason"], row["resolved_by"], row["claim_token"]) == ("cancelled", "operator", None)
@@ -599,7 +599,7 @@ def test_a_call_that_turns_out_unsent_after_its_campaign_was_cancelled_does_not_
     attempt = begun(session, scene)
     cancelled = {"to": CampaignState.CANCELLED, "since": [CampaignState.SENDING]}
     campaigns.move(session, **scene.campaign, **cancelled)
-    deliveries.cancel_waiting(session, **scene.campaign)
+    skips.cancel_waiting(session, **scene.campaign)
     record(session, scene, Outcome(attempt, Move.NOT_SENT, "throttled"))
     assert states(session, scene) == {"pending": 1, "skipped": 2}
     assert leases.reap(session, tenant_id=scene.tenant_id) == (0, 0)
@@ -663,19 +663,19 @@ def test_whether_anybody_of_a_provider_waits_is_known(session: Session, scene: S
     run(session, "UPDATE delivery SET state = 'sent' WHERE provider = 'gmail'")
 
     def waits(*providers: str) -> list[str]:
-        return deliveries.pending_at(session, **scene.campaign, providers=providers)
+        return waits.pending_at(session, **scene.campaign, providers=providers)
 
     assert [waits("gmail"), waits("gmail", "yahoo"), waits("apple"), waits()] == [[], ["yahoo"], [], []]
 
 
 def test_the_next_delivery_that_waits_for_its_time_is_known(session: Session, scene: Scene) -> None:
-    assert deliveries.due_in(session, **scene.campaign, providers=[OTHER]) is None
+    assert waits.due_in(session, **scene.campaign, providers=[OTHER]) is None
     run(
         session,
         "UPDATE delivery SET not_before = now() + interval '1 hour' WHERE id = :id",
         id=ledger(session, scene)[0]["id"],
     )
-    soon = deliveries.due_in(session, **scene.campaign, providers=[OTHER])
+    soon = waits.due_in(session, **scene.campaign, providers=[OTHER])
     assert soon is not None
     assert timedelta(minutes=59) < soon <= timedelta(hours=1)
 
@@ -683,7 +683,7 @@ def test_the_next_delivery_that_waits_for_its_time_is_known(session: Session, sc
 def test_what_has_become_due_since_the_last_claim_is_due_in_no_time(session: Session, scene: Scene) -> None:
     """Somebody who asks just after a claim found nobody would else end with a message left."""
     run(session, "UPDATE delivery SET not_before = clock_timestamp() - interval '1 millisecond'")
-    assert deliveries.due_in(session, **scene.campaign, providers=[OTHER]) == timedelta(0)
+    assert waits.due_in(session, **scene.campaign, providers=[OTHER]) == timedelta(0)
 
 
 # What the schema itself forbids
@@ -727,7 +727,7 @@ def test_a_claim_walks_over_nobody_who_waits_for_a_later_moment(database: Databa
                 session, **scene.campaign, token="mine", shares={OTHER: 10}, lease=timedelta(minutes=1)
             )
             assert (claimed, index_entries(session) - before) == ([], passed)
-            assert deliveries.due_in(session, **scene.campaign, providers=[OTHER]) is not None
+            assert waits.due_in(session, **scene.campaign, providers=[OTHER]) is not None
             assert index_entries(session) - before == passed + 1
 
 

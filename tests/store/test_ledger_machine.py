@@ -41,6 +41,7 @@ from store import (
     doubt,
     facts,
     leases,
+    skips,
     tenants,
 )
 from store.deliveries import Attempt, Outcome, Position
@@ -191,7 +192,7 @@ class Ledger(RuleBasedStateMachine):
         if not deliveries.may_send(session, **self.scene.campaign):
             return None
         nested = session.begin_nested()
-        skipped = deliveries.skip_suppressed(
+        skipped = skips.skip_suppressed(
             session,
             tenant_id=tenant_id,
             audience_id=self.scene.audience_id,
@@ -413,7 +414,7 @@ class Ledger(RuleBasedStateMachine):
     def _cancel(self) -> None:
         self._move(CampaignState.CANCELLED, CampaignState.SENDING, CampaignState.PAUSED)
         with self.step() as session:
-            skipped = deliveries.cancel_waiting(session, **self.scene.campaign)
+            skipped = skips.cancel_waiting(session, **self.scene.campaign)
         self.compare(skipped, self.model.cancel())
 
     def _move(self, to: CampaignState, *since: CampaignState) -> None:
