@@ -107,6 +107,7 @@ def get(url: str) -> Any:
 
 def test_the_stack_answers_refuses_a_second_one_and_leaves_nothing_behind(up: Up, tmp_path: Path) -> None:
     ready = up.answer()
+    assert "urls" in ready, ready
     urls = ready["urls"]
 
     assert urls.keys() == {"web", "prefect", "simulator", "amazon", "database"}

@@ -84,10 +84,14 @@ def test_an_operator_fills_the_form_and_schedules_a_campaign_for_later(
         "subject": "",
         "mode": "live",
         "start": None,
+        "hours": "",
+        "spread_hours": 0,
+        "give_up": None,
         "approval": "ask",
         "override": [],
         "reason": "",
         "operator": "",
+        "by_reader": False,
     }
     assert not spring.accepted
 
