@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from core.errors import SendingError
 from core.runs import Ending, Tally
 from store.deliveries import Attempt, Claimed
+from tasks.intents import Rendered
 from tasks.messages import load_job
 from tasks.resources import Resources
-from tasks.sending import Sender, _Rendered, _Window
+from tasks.sending import Sender, _Window
 
 
 class TimedSender(Sender):
@@ -58,11 +59,11 @@ class TimedSender(Sender):
         with self._clock("claim"):
             return super()._claim(token, seconds)
 
-    def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[_Rendered]:
+    def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[Rendered]:
         with self._clock("render"):
             return super()._render(token, claimed, tally)
 
-    def _begin(self, token: str, waiting: deque[_Rendered], tally: Tally) -> _Window:
+    def _begin(self, token: str, waiting: deque[Rendered], tally: Tally) -> _Window:
         with self._clock("intent"):
             return super()._begin(token, waiting, tally)
 

@@ -18,9 +18,10 @@ from core.message import Message
 from core.runs import Tally
 from gateways.ses import Ses
 from store.deliveries import Attempt, Claimed
+from tasks.intents import Rendered
 from tasks.messages import load_job
 from tasks.resources import Resources
-from tasks.sending import Sender, _Rendered, _Window
+from tasks.sending import Sender, _Window
 
 
 VARIABLE: Final = "POSTHOUSE_FAILPOINT"
@@ -117,12 +118,12 @@ class FailpointSender(Sender):
         self._failpoint.passed("claimed")
         return claimed
 
-    def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[_Rendered]:
+    def _render(self, token: str, claimed: Sequence[Claimed], tally: Tally) -> list[Rendered]:
         rendered = super()._render(token, claimed, tally)
         self._failpoint.passed("rendered")
         return rendered
 
-    def _begin(self, token: str, waiting: deque[_Rendered], tally: Tally) -> _Window:
+    def _begin(self, token: str, waiting: deque[Rendered], tally: Tally) -> _Window:
         window = super()._begin(token, waiting, tally)
         self._failpoint.passed("intended")
         return window

@@ -662,10 +662,15 @@ def test_whether_anybody_of_a_provider_waits_is_known(session: Session, scene: S
     run(session, "UPDATE delivery SET not_before = now() + interval '1 day' WHERE provider = 'yahoo'")
     run(session, "UPDATE delivery SET state = 'sent' WHERE provider = 'gmail'")
 
-    def waits(*providers: str) -> list[str]:
+    def waiting(*providers: str) -> list[str]:
         return waits.pending_at(session, **scene.campaign, providers=providers)
 
-    assert [waits("gmail"), waits("gmail", "yahoo"), waits("apple"), waits()] == [[], ["yahoo"], [], []]
+    assert [waiting("gmail"), waiting("gmail", "yahoo"), waiting("apple"), waiting()] == [
+        [],
+        ["yahoo"],
+        [],
+        [],
+    ]
 
 
 def test_the_next_delivery_that_waits_for_its_time_is_known(session: Session, scene: Scene) -> None:
