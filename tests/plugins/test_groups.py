@@ -17,7 +17,11 @@ def test_where_it_runs(number):
 
 
 def test_a_group_stays_in_one_process(tmp_path: Path) -> None:
-    """pytest 9.2 with pytest-xdist 3.8 spread every group over all processes, and nothing said so."""
+    """pytest 9.2 with pytest-xdist 3.8 spread every group over all processes, and nothing said so.
+
+    The inner session has a base folder of its own: one that shares the outer one's parent makes that parent private
+    to root again, and the outer session's PostgreSQL, whose account must pass through it, stops.
+    """
     (tmp_path / "test_grouped.py").write_text(GROUPED)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     done = subprocess.run(
@@ -32,6 +36,7 @@ def test_a_group_stays_in_one_process(tmp_path: Path) -> None:
             "loadgroup",
             "-p",
             "no:cacheprovider",
+            f"--basetemp={tmp_path / 'inner'}",
             ".",
         ],
         cwd=tmp_path,
