@@ -13,6 +13,7 @@ from typing import Any, Final
 from simulator.control import PREFIX, Control
 from simulator.errors import SesError
 from simulator.faults import AFTER, BEFORE, Call, Rule
+from simulator.lists import Lists
 from simulator.service import Service
 from simulator.wire import (
     DISTURBANCES,
@@ -34,6 +35,7 @@ OPERATIONS: Final = {
     ("POST", "/v2/email/outbound-bulk-emails"): "SendBulkEmail",
     ("GET", "/v2/email/account"): "GetAccount",
 }
+SENDING: Final = frozenset({"SendEmail", "SendBulkEmail"})
 # An SDK tries again within a minute or two; at 500 calls a second this remembers the last three minutes.
 _REMEMBERED_CALLS: Final = 100_000
 
@@ -58,6 +60,7 @@ class App:
     def __init__(self, service: Service, *, signature_seconds: float = 300.0) -> None:
         self._service = service
         self._control = Control(service)
+        self._lists = Lists(service)
         self._signature_seconds = signature_seconds
         self._invocations: OrderedDict[str, None] = OrderedDict()
 
@@ -78,16 +81,25 @@ class App:
         method, path = scope["method"], scope["path"]
         if path.startswith(PREFIX):
             return await self._control.handle(method, path, scope["query_string"], body)
-        if (method, path) not in OPERATIONS:
+        operation = OPERATIONS.get((method, path)) or self._lists.operation(method, path)
+        if operation is None:
             raise SesError("UnknownOperationException", f"The simulator does not imitate {method} {path}.")
-        operation = OPERATIONS[method, path]
         self._service.counts[f"call:{operation}"] += 1
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self._check_signature(headers)
         if operation == "GetAccount":
             await self._suffer(self._service.faults.draw(BEFORE, Call(operation)))
             return json_answer(self._service.get_account())
+        if operation not in SENDING:
+            return await self._list(operation, path, scope["query_string"], body)
         return await self._send(operation, body, headers, scope)
+
+    async def _list(self, operation: str, path: str, query: bytes, body: bytes) -> Answer:
+        """Answer a call about a suppression list; only a rule that names its operation strikes it."""
+        await self._suffer(self._service.faults.draw(BEFORE, Call(operation)))
+        document = self._lists.answer(operation, path, query, _parse(body) if body else {})
+        rule = self._service.faults.draw(AFTER, Call(operation))
+        return await self._suffer(rule, document) or json_answer(document)
 
     def _check_signature(self, headers: dict[str, str]) -> None:
         """Refuse what is not signed for SES, or was signed too long ago. The signature itself is not verified."""

@@ -78,6 +78,16 @@ def fate_of(message: Message, address: str, receiver: Receiver, draw: random.Ran
     return [*_arrival(address, receiver, draw), *_reading(message, address, receiver, draw)]
 
 
+def not_sent(address: str, subtype: str) -> Step:
+    """Return what happens to a message to an address on a suppression list; SES's own server says it."""
+    whose = "tenant" if subtype == "OnTenantSuppressionList" else "account"
+    text = (
+        "Amazon SES did not send the message to this address because it is on the suppression list for your "
+        f"{whose}. Status 5.1.1"
+    )
+    return _bounce(address, "Permanent", subtype, text, mta="dns; amazonses.com")
+
+
 def put_off(
     steps: list[Step], address: str, receiver: Receiver, *, seconds: float, is_lost: bool
 ) -> list[Step]:

@@ -78,6 +78,12 @@ class Control:
                 name.removeprefix("fault:"): n for name, n in counts.items() if name.startswith("fault:")
             },
             "sdk_resends": counts["sdk_resends"],
+            "suppressed": {
+                name.removeprefix("suppressed:"): n
+                for name, n in counts.items()
+                if name.startswith("suppressed:")
+            },
+            "suppression_lists": service.suppression.counts(),
             "sent_last_24_hours": limits.sent_last_24_hours(),
             "events": service.publisher.stats(),
             "uptime_seconds": round(time.monotonic() - self._started, 3),

@@ -92,7 +92,7 @@ class Rule:
 
     def fits(self, call: Call) -> bool:
         """Whether every condition of the rule holds; a rule that names no operation is for sending only."""
-        if call.operation == "GetAccount" and "operation" not in self.match:
+        if call.operation not in _SENDING and "operation" not in self.match:
             return False
         return all(_MATCH[name](call, wanted) for name, wanted in self.match.items())
 
@@ -106,6 +106,7 @@ class Rule:
         return SesError(code, self.message or message)
 
 
+_SENDING: Final = frozenset({"SendEmail", "SendBulkEmail"})
 _MATCH: Final[Mapping[str, Callable[[Call, Any], bool]]] = {
     "operation": lambda call, wanted: call.operation == wanted,
     "tenant": lambda call, wanted: call.tenant == wanted,

@@ -16,7 +16,7 @@ from typing import Any, Final
 from simulator import validation
 from simulator.account import Account
 from simulator.addresses import bare_address, domain_of
-from simulator.behaviour import SIMULATOR_DOMAIN, Step, fate_of, put_off
+from simulator.behaviour import SIMULATOR_DOMAIN, Step, fate_of, not_sent, put_off
 from simulator.errors import DAILY_QUOTA, SesError, bad_request
 from simulator.events import Mail, new_ses_message_id
 from simulator.faults import ENTRY, EVENTS, Call, Faults
@@ -26,6 +26,7 @@ from simulator.limits import Clock, Limits
 from simulator.message import Message, check_template, read_bulk_entry, read_send
 from simulator.publisher import Publisher
 from simulator.receivers import Receiver
+from simulator.suppression import Suppression
 
 
 _ENTRY_STATUS: Final = {
@@ -63,6 +64,7 @@ class Service:
     seed: int
     learned: Learned = field(init=False)
     counts: Counter[str] = field(default_factory=Counter)
+    suppression: Suppression = field(default_factory=Suppression)
     _ids: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +144,11 @@ class Service:
         return random.Random(f"{self.seed}:{address.lower()}")
 
     def _fate(self, message: Message, address: str, draw: random.Random) -> list[Step]:
+        if domain_of(address) != SIMULATOR_DOMAIN and (
+            subtype := self.suppression.stops(address, message.tenant)
+        ):
+            self.counts[f"suppressed:{subtype}"] += 1
+            return [not_sent(address, subtype)]
         receiver = self.receivers.get(domain_of(address), self.receivers["*"])
         steps = fate_of(message, address, receiver, draw)
         if receiver.learns is None or domain_of(address) == SIMULATOR_DOMAIN:
@@ -187,6 +194,7 @@ class Service:
         self.limits.reset()
         self.publisher.reset()
         self.learned.forget()
+        self.suppression.forget()
         self.counts.clear()
 
 
