@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import forecast as forecasting
+from cli import recipients
 from cli import seeds as seeding
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, pairs, progress, stderr, stdout
 from core.campaigns import FINAL, Status
@@ -324,3 +325,4 @@ def cancel(campaign_id: Id, *, reason: Why = "", as_json: AsJson = False) -> Non
 
 
 app.command("forecast")(forecasting.of_campaign)
+app.command("recipients")(recipients.of_campaign)

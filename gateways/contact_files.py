@@ -1,10 +1,9 @@
-"""Contact files: a path or an S3 object becomes bytes, a digest and a place for the rejected lines; and safe CSV out.
+"""Contact files: a path or an S3 object becomes bytes, a digest and a place for the rejected lines.
 
 The digest needs the whole file before its first row is stored, so an object of S3 is fetched into the state directory
 and read from there. It has its digest in its name, which makes a second fetch after a crash harmless.
 """
 
-import csv
 import hashlib
 import os
 import tempfile
@@ -12,19 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.contact_import import HEAD_BYTES, MAX_ROWS
 from core.errors import ImportFileError
 from gateways import aws
+from gateways.csv_files import write_csv
 
 
 MAX_BYTES: Final = 2 * 1024**3
-
-# Cells that begin so are formulas to spreadsheets (OWASP, "CSV Injection"), the full-width forms included.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,26 +102,6 @@ def _fetch(location: str, path: Path) -> None:
         aws.client("s3").download_file(bucket, key, str(path))
     except (ClientError, BotoCoreError) as error:
         raise ImportFileError(f"the object cannot be fetched: {error}", hint=location) from error
-
-
-def write_csv(target: IO[str], columns: Sequence[str], lines: Iterable[Sequence[object]]) -> int:
-    """Write a table that is safe to open in a spreadsheet, and return its number of lines.
-
-    A cell that a spreadsheet would run as a formula gets an apostrophe in front; None becomes an empty cell.
-    """
-    # The line end of RFC 4180; with another one Python leaves a carriage return inside a cell unquoted.
-    writer = csv.writer(target, lineterminator="\r\n")
-    writer.writerow(columns)
-    written = 0
-    for line in lines:
-        writer.writerow([_harmless(cell) for cell in line])
-        written += 1
-    return written
-
-
-def _harmless(cell: object) -> str:
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def write_rejected(path: Path, lines: Iterable[Sequence[object]]) -> int:

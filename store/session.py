@@ -28,7 +28,7 @@ from core.errors import ConfigurationError, LedgerBusyError, StorageFullError
 
 
 # Whoever opens a transaction names its type by this module, so that SQLModel stays in models and store.
-__all__ = ["TRANSIENT", "Database", "Row", "Session", "count", "one", "rows", "run"]
+__all__ = ["TRANSIENT", "Database", "Row", "Session", "count", "one", "rows", "run", "stream"]
 
 Row = RowMapping
 T = TypeVar("T")
@@ -152,6 +152,12 @@ _parsed = lru_cache(maxsize=512)(text)
 def rows(session: Session, statement: str, **values: object) -> Sequence[Row]:
     """Return what a query yields, as mappings."""
     return run(session, statement, **values).mappings().all()
+
+
+def stream(session: Session, statement: str, *, page: int, **values: object) -> Iterator[Row]:
+    """Yield what a query yields, read page by page from a cursor that the server keeps: memory is one page's."""
+    options = {"stream_results": True, "yield_per": page}
+    yield from session.connection().execute(_parsed(statement), values, execution_options=options).mappings()
 
 
 def one(session: Session, statement: str, **values: object) -> Row | None:

@@ -9,7 +9,7 @@ from core import addresses, contact_import
 from core.contact_import import Batch, ImportedContact, ImportedSuppression, Rejection
 from core.import_formats import FileFormat
 from core.suppression import Reason, Scope, strongest
-from gateways import contact_files
+from gateways import contact_files, csv_files
 from gateways.contact_files import ContactFile
 from store import audiences, suppressions, tenants
 from store.session import Row
@@ -175,7 +175,7 @@ def export_suppressions(resources: Resources, *, tenant_id: int, target: IO[str]
     """Write all suppressions of a tenant as CSV that is safe in a spreadsheet, and return how many."""
     with resources.database.begin() as session:
         found = suppressions.export(session, tenant_id=tenant_id)
-        return contact_files.write_csv(
+        return csv_files.write_csv(
             target,
             EXPORT_COLUMNS,
             ([row["address"], *(row[name] for name in EXPORT_COLUMNS[1:])] for row in found),

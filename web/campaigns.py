@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse
 from core import forecast_picture, operators
 from core.campaigns import FINAL, Action, CampaignState, Status, possible
 from core.errors import ConflictError, InputError, NotFoundError
+from core.recipients import Outcome
 from models import Campaign
 from store import allowances, campaigns, control, outlook, overview, prospects, sending_domains, tenants
 from store.session import Session
@@ -173,6 +174,7 @@ def _page(
         parts=words.parts(stand),
         bar=words.bar(stand),
         possible=possible(stand.state),
+        outcomes=list(Outcome),
         said=_said(done, stand),
         typed=typed or {"reason": ""},
         problem=problem,

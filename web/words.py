@@ -116,6 +116,7 @@ _ACTIONS: Final = {
     "campaign.cancelled": "Cancelled",
     "campaign.approved": "Approved",
     "campaign.not_approved": "Not approved",
+    "campaign.recipients_taken": "List of recipients taken",
 }
 
 

@@ -1,8 +1,6 @@
-"""Files come in with a digest and go out harmless."""
+"""Files come in with a digest, and rejected lines have a place."""
 
-import csv
 import hashlib
-import io
 from pathlib import Path
 
 import boto3
@@ -75,25 +73,3 @@ def test_an_object_that_is_not_there_is_refused(tmp_path: Path, bucket: str) -> 
             contact_files.opened("s3://bucket/missing.csv", state_dir=tmp_path),
         ):
             pass
-
-
-@pytest.mark.parametrize(
-    ("cell", "written"),
-    [
-        pytest.param('=HYPERLINK("http://evil.example")', '\'=HYPERLINK("http://evil.example")', id="="),
-        pytest.param("+1-202-555-0100", "'+1-202-555-0100", id="+"),
-        pytest.param("-1", "'-1", id="-"),
-        pytest.param("@SUM(A1)", "'@SUM(A1)", id="@"),
-        pytest.param("\t=1", "'\t=1", id="tab"),
-        pytest.param("\r=1", "'\r=1", id="carriage return"),
-        pytest.param("＝1", "'＝1", id="full width"),
-        pytest.param("a@x.com", "a@x.com", id="harmless"),
-        pytest.param(None, "", id="nothing"),
-        pytest.param(7, "7", id="number"),
-    ],
-)
-def test_no_cell_of_an_export_is_a_formula(cell: object, written: str) -> None:
-    """T11."""
-    target = io.StringIO(newline="")
-    contact_files.write_csv(target, ("cell",), [[cell]])
-    assert list(csv.reader(io.StringIO(target.getvalue(), newline=""))) == [["cell"], [written]]
