@@ -1,5 +1,6 @@
 """`posthouse template`: check a template against an audience, and render any HTML with any data."""
 
+import getpass
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -82,12 +83,20 @@ def audit(
     tenant: Annotated[str, typer.Option(help="The tenant's slug.")],
     audience: Annotated[str, typer.Option(help="Whose real contacts the messages are made for.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many contacts, from all over it.")] = 100,
+    restore: Annotated[
+        str, typer.Option(metavar="REASON", help="Take an earlier demotion back if none differs, and why.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Compare contacts' messages with premailer's pages, and demote the template if one differs. Exit 1 then."""
     with errors_as_answers(as_json=as_json):
         found = auditing.of_template(
-            resources(), template=name, tenant_slug=tenant, audience=audience, limit=limit
+            resources(),
+            template=name,
+            tenant_slug=tenant,
+            audience=audience,
+            limit=limit,
+            restore=auditing.Restore(actor=getpass.getuser(), reason=restore) if restore else None,
         )
         answer(found.as_json(), as_json=as_json, show=lambda: _show_audit(found.as_json()))
         if not found.ok:

@@ -56,3 +56,16 @@ def demote(session: Session, *, tenant_id: int, digest: str, why: str) -> bool:
             why=why,
         )
     )
+
+
+def restore(session: Session, *, tenant_id: int, digest: str) -> bool:
+    """Take a demotion back; return False if there is none. Senders that run stay with premailer until their end."""
+    return bool(
+        count(
+            session,
+            """UPDATE template_version SET demoted_at = NULL, demoted_why = ''
+               WHERE tenant_id = :tenant_id AND digest = :digest AND demoted_at IS NOT NULL""",
+            tenant_id=tenant_id,
+            digest=digest,
+        )
+    )

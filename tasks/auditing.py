@@ -170,10 +170,26 @@ def _listed(found: Mapping[int, str]) -> list[dict[str, Any]]:
     return [{"contact": contact_id, "what": what} for contact_id, what in found.items()]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Who wants a demotion taken back, and why."""
+
+    actor: str
+    reason: str
+
+
 def of_template(
-    resources: Resources, *, template: str, tenant_slug: str, audience: str, limit: int
+    resources: Resources,
+    *,
+    template: str,
+    tenant_slug: str,
+    audience: str,
+    limit: int,
+    restore: Restore | None = None,
 ) -> Report:
     """Audit the messages of contacts from all over an audience, and demote the template if one differs.
+
+    A demotion can be taken back here and nowhere else, so that nobody does it without having looked.
 
     Args:
         resources: Of this process.
@@ -182,6 +198,7 @@ def of_template(
         tenant_slug: Whose it is.
         audience: Whose contacts.
         limit: How many of them.
+        restore: Take an earlier demotion back if every one of these messages is premailer's page.
 
     Raises:
         NotFoundError: There is no such tenant, audience, template or version.
@@ -203,8 +220,28 @@ def of_template(
         except (TemplateError, InputError) as error:
             failed[contact.id] = error.message
     different = {contact_id: what for contact_id, what in found.items() if what}
+    if restore and found and not different and not failed:
+        _restore(resources, voice, sources, audited=len(found), wish=restore)
     demoted = _noted(resources, voice, sources, audited=len(found), different=different)
     return Report(audited=len(found), differences=different, not_audited=failed, demoted=demoted)
+
+
+def _restore(
+    resources: Resources, voice: Voice, sources: TemplateSources, *, audited: int, wish: Restore
+) -> None:
+    """Take a demotion back and write down why; nothing, if there is none."""
+    key: dict[str, Any] = {"tenant_id": voice.tenant_id, "digest": sources.digest()}
+    with resources.database.begin() as session:
+        if auditing.restore(session, **key):
+            tenants.audit(
+                session,
+                tenant_id=voice.tenant_id,
+                actor=wish.actor,
+                action="template.restored",
+                subject=f"template {key['digest'][:12]}",
+                reason=wish.reason,
+                detail={"audited": audited},
+            )
 
 
 def _contacts(session: Session, voice: Voice, audience: str, limit: int) -> list[Candidate]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from cli import template
 from gateways.render_process import RemoteTemplate
 from gateways.settings import settings
-from store import auditing
+from store import auditing, tenants
 from store.session import Database
 from tasks.resources import resources
 from tests.builders import NEWSLETTER, Scene, a_scene, write_template
@@ -87,3 +87,42 @@ def test_a_version_that_was_demoted_stays_so_when_an_audit_finds_nothing(
     found = audit(scene)
 
     assert (found["different"], found["demoted"]) == (0, True)
+
+
+def test_a_demotion_is_taken_back_with_a_reason_when_every_message_is_right(
+    scene: Scene, database: Database
+) -> None:
+    posthouse_template("publish", NEWSLETTER.name, "--tenant", scene.slug)
+    with database.begin() as session:
+        auditing.demote(session, tenant_id=scene.tenant_id, digest=NEWSLETTER.digest(), why="differs")
+
+    assert audit(scene, "--restore", "mended by the upgrade")["demoted"] is False
+
+    [version] = posthouse_template("history", "--tenant", scene.slug)["versions"]
+    assert (version["demoted_at"], version["demoted_why"]) == (None, "")
+    with database.begin() as session:
+        newest = tenants.audit_trail(session, tenant_id=scene.tenant_id, limit=1)[0]
+    assert (newest["action"], newest["reason"], newest["detail"]) == (
+        "template.restored",
+        "mended by the upgrade",
+        {"audited": 3},
+    )
+
+
+def test_a_template_that_still_differs_stays_demoted_whatever_the_reason(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posthouse_template("publish", NEWSLETTER.name, "--tenant", scene.slug)
+    monkeypatch.setattr(RemoteTemplate, "audit", lambda *_given: "html: differs")
+
+    assert audit(scene, "--restore", "it looks right to me", exit_code=1)["demoted"] is True
+
+
+def test_restoring_what_was_never_demoted_changes_nothing(scene: Scene, database: Database) -> None:
+    posthouse_template("publish", NEWSLETTER.name, "--tenant", scene.slug)
+
+    assert audit(scene, "--restore", "to be sure")["demoted"] is False
+
+    with database.begin() as session:
+        trail = tenants.audit_trail(session, tenant_id=scene.tenant_id)
+    assert "template.restored" not in {entry["action"] for entry in trail}
