@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "forecast": ("cli.forecast", "app", "Whether what was said of campaigns' ends came true."),
     "why": ("cli.why", "why", ""),
     "events": ("cli.events", "app", "What SES reports about messages."),
+    "bounces": ("cli.bounces", "app", "How bounces are understood, and what was not."),
     "breaker": ("cli.breaker", "app", "What bounces and complaints are evidence of."),
     "account": ("cli.account", "app", "What SES lets all tenants send together, and your own limit."),
     "ledger": ("cli.ledger", "app", "Whether the ledger may be believed."),

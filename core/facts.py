@@ -25,7 +25,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from core import bounces
+from core import bounces, diagnostics
 from core.bounces import BounceClass
 from core.events import Bounce, Complaint, Engagement, Event, Kind, Preferences, Trouble, dedupe_key
 from core.warmup_blocks import block_in
@@ -174,9 +174,15 @@ _PLAIN: Final[dict[Kind, Fact]] = {
 def _read(event: Event) -> tuple[Fact, dict[str, str]]:
     match event.detail:
         case Bounce() as bounce:
-            verdict = bounces.classify(bounce)
-            told = {"reason": verdict.reason, "status": bounce.status}
-            return BOUNCE_FACTS[verdict.bounce_class], told | _block(bounce.diagnostic)
+            rule = bounces.classify(bounce)
+            told = {
+                "reason": rule.reason,
+                "class": str(rule.cause),
+                "rule": rule.id,
+                "status": bounce.status,
+                "said": diagnostics.masked(bounce.diagnostic, event.recipients),
+            }
+            return BOUNCE_FACTS[rule.bounce_class], told | _block(bounce.diagnostic)
         case Complaint() as complaint:
             fact = Fact.COMPLAINT if complaint.is_unwelcome else Fact.NOT_SPAM
             return fact, {"reason": complaint.feedback_type or complaint.subtype or "no_report"}

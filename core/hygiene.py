@@ -45,6 +45,7 @@ class HygienePolicy:
     mailbox_full_bounces: int = 3
     mailbox_full_span_days: int = 21  # from the first to the last of them
     mailbox_full_window_days: int = 90
+    full_inactive_bounces: int = 2  # of a mailbox that its provider calls full and inactive
     quarantine_days: int = 90
     sunset_days: int = 180
     sunset_messages: int = 12  # delivered since the last sign of life
@@ -73,12 +74,16 @@ class SoftBounces:
     days: int = 0
     full: int = 0
     full_span_days: int = 0
+    abandoned: int = 0  # of the full ones, those whose provider calls the mailbox inactive, too
 
 
 def verdict(history: SoftBounces, policy: HygienePolicy) -> Rule | None:
     """Return the rule that a history of soft bounces breaks, or None."""
     if 0 < policy.soft_bounces <= history.bounces and history.days >= policy.soft_bounce_days:
         return Rule.SOFT_BOUNCE
+    # Its provider says what weeks of waiting would say.
+    if 0 < policy.full_inactive_bounces <= history.abandoned:
+        return Rule.MAILBOX_FULL
     # A full mailbox is a holiday at first. After weeks it is abandoned.
     if (
         0 < policy.mailbox_full_bounces <= history.full

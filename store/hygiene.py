@@ -58,14 +58,16 @@ def soft_bounces(session: Session, *, tenant_id: int, policy: HygienePolicy) -> 
     found = rows(
         session,
         """WITH bounced AS (
-               SELECT delivery.recipient_key, fact.last_at, fact.detail ->> 'reason' IS NOT DISTINCT FROM 'mailbox_full' AS is_full
+               SELECT delivery.recipient_key, fact.last_at,
+                      coalesce(fact.detail ->> 'reason' IN ('mailbox_full', 'full_and_inactive'), false) AS is_full,
+                      coalesce(fact.detail ->> 'reason' = 'full_and_inactive', false) AS is_abandoned
                FROM delivery_fact AS fact
                JOIN delivery ON delivery.tenant_id = fact.tenant_id AND delivery.id = fact.delivery_id
                WHERE fact.tenant_id = :tenant_id AND fact.fact = 'bounce_transient'
                  AND fact.last_at > now() - make_interval(days => greatest(:window, :full_window))
            ), often AS (
                SELECT recipient_key FROM bounced GROUP BY recipient_key
-               HAVING count(*) >= least(nullif(:bounces, 0), nullif(:full, 0))
+               HAVING count(*) >= least(nullif(:bounces, 0), nullif(:full, 0), nullif(:abandoned, 0))
            ), alive AS MATERIALIZED (
                SELECT often.recipient_key, max((
                    SELECT max(fact.last_at) FROM delivery_fact AS fact
@@ -92,15 +94,17 @@ def soft_bounces(session: Session, *, tenant_id: int, policy: HygienePolicy) -> 
                   count(*) FILTER (WHERE is_soft) AS bounces,
                   count(DISTINCT (last_at AT TIME ZONE 'UTC')::date) FILTER (WHERE is_soft) AS days,
                   count(*) FILTER (WHERE is_long_full) AS "full",
+                  count(*) FILTER (WHERE is_long_full AND is_abandoned) AS abandoned,
                   coalesce(extract(day FROM max(last_at) FILTER (WHERE is_long_full)
                                             - min(last_at) FILTER (WHERE is_long_full)), 0)::int AS full_span_days
            FROM counted GROUP BY recipient_key
-           HAVING count(*) >= least(nullif(:bounces, 0), nullif(:full, 0))""",
+           HAVING count(*) >= least(nullif(:bounces, 0), nullif(:full, 0), nullif(:abandoned, 0))""",
         tenant_id=tenant_id,
         window=policy.soft_bounce_window_days,
         full_window=policy.mailbox_full_window_days,
         bounces=policy.soft_bounces,
         full=policy.mailbox_full_bounces,
+        abandoned=policy.full_inactive_bounces,
     )
     return {
         row["recipient_key"]: SoftBounces(**{name: row[name] for name in SoftBounces.__slots__})

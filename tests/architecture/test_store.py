@@ -26,6 +26,7 @@ EXCEPTIONS = {
     "accounts.set_limit": "an SES account belongs to all tenants",
     "accounts.slow_down": "an SES account belongs to all tenants",
     "accounts.unblock": "an SES account belongs to all tenants",
+    "bounces.said": "the table of bounces is taught by the answers to all tenants",
     "campaigns.add": "the campaign that is stored names its tenant itself",
     "campaigns.tenant_of": "the way in for those who know only a campaign's id",
     "correlation.of_ses_messages": "finds the tenant of an event",

@@ -1,17 +1,34 @@
 """What a bounce says about an address."""
 
+from datetime import date
+
 import pytest
 
-from core.bounces import BounceClass, Verdict, classify
+from core import bounces
+from core.bounce_codes import RULES as CODES
+from core.bounce_codes import STATUS_CODES, SUBTYPES
+from core.bounce_rules import EFFECTS, BounceClass, Cause, Rule, Scope, fault
+from core.bounce_texts import RULES as TEXTS
+from core.bounces import classify
 from core.events import Bounce
+
+
+Verdict = tuple[BounceClass, str]
+
+
+def rule_of(
+    diagnostic: str = "", *, status: str = "", kind: str = "Permanent", subtype: str = "General"
+) -> Rule:
+    return classify(
+        Bounce(bounce_type=kind, subtype=subtype, feedback_id="f", status=status, diagnostic=diagnostic)
+    )
 
 
 def said(
     diagnostic: str = "", *, status: str = "", kind: str = "Permanent", subtype: str = "General"
 ) -> Verdict:
-    return classify(
-        Bounce(bounce_type=kind, subtype=subtype, feedback_id="f", status=status, diagnostic=diagnostic)
-    )
+    rule = rule_of(diagnostic, status=status, kind=kind, subtype=subtype)
+    return rule.bounce_class, rule.reason
 
 
 HARD, SOFT, BLOCK, CONTENT = BounceClass.HARD, BounceClass.SOFT, BounceClass.BLOCK, BounceClass.CONTENT
@@ -20,17 +37,17 @@ HARD, SOFT, BLOCK, CONTENT = BounceClass.HARD, BounceClass.SOFT, BounceClass.BLO
 @pytest.mark.parametrize(
     ("subtype", "expected"),
     [
-        ("NoEmail", Verdict(HARD, "no_such_mailbox")),
-        ("Suppressed", Verdict(HARD, "suppressed_by_ses")),
-        ("OnAccountSuppressionList", Verdict(HARD, "on_account_suppression_list")),
-        ("OnTenantSuppressionList", Verdict(HARD, "on_tenant_suppression_list")),
-        ("EmailValidationSuppressed", Verdict(HARD, "failed_validation")),
-        ("UnsubscribedRecipient", Verdict(HARD, "unsubscribed_at_ses")),
-        ("MailboxFull", Verdict(SOFT, "mailbox_full")),
-        ("MessageTooLarge", Verdict(CONTENT, "too_large")),
-        ("ContentRejected", Verdict(CONTENT, "content")),
-        ("AttachmentRejected", Verdict(CONTENT, "attachment")),
-        ("CustomTimeoutExceeded", Verdict(BounceClass.IGNORED, "our_deadline")),
+        ("NoEmail", (HARD, "no_such_mailbox")),
+        ("Suppressed", (HARD, "suppressed_by_ses")),
+        ("OnAccountSuppressionList", (HARD, "on_account_suppression_list")),
+        ("OnTenantSuppressionList", (HARD, "on_tenant_suppression_list")),
+        ("EmailValidationSuppressed", (HARD, "failed_validation")),
+        ("UnsubscribedRecipient", (HARD, "unsubscribed_at_ses")),
+        ("MailboxFull", (SOFT, "mailbox_full")),
+        ("MessageTooLarge", (CONTENT, "too_large")),
+        ("ContentRejected", (CONTENT, "content")),
+        ("AttachmentRejected", (CONTENT, "attachment")),
+        ("CustomTimeoutExceeded", (BounceClass.IGNORED, "our_deadline")),
     ],
 )
 def test_an_exact_sub_type_decides(subtype: str, expected: Verdict) -> None:
@@ -43,7 +60,7 @@ def test_an_exact_sub_type_decides(subtype: str, expected: Verdict) -> None:
         pytest.param("smtp; 550-5.1.1 The email account that you tried to reach does not exist.", HARD, "no_such_mailbox", id="Gmail 5.1.1"),
         pytest.param("smtp; 550 5.2.1 The email account that you tried to reach is inactive.", HARD, "mailbox_disabled", id="Gmail inactive"),
         pytest.param("smtp; 450 4.2.1 The user you are trying to contact is receiving mail at a rate that", SOFT, "receiving_too_fast", id="Gmail busy mailbox"),
-        pytest.param("smtp; 552 5.2.2 The recipient's inbox is out of storage space and inactive.", SOFT, "mailbox_full", id="Gmail full and inactive"),
+        pytest.param("smtp; 552 5.2.2 The recipient's inbox is out of storage space and inactive.", SOFT, "full_and_inactive", id="Gmail full and inactive"),
         pytest.param("smtp; 421 4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your IP", BLOCK, "rate", id="Gmail 4.7.28"),
         pytest.param("smtp; 550 5.7.1 Our system has detected that this message is likely suspicious due to the very low reputation of the sending domain", BLOCK, "reputation", id="Gmail reputation"),
         pytest.param("smtp; 550 5.7.26 This mail has been blocked because the sender is unauthenticated.", BLOCK, "authentication", id="Gmail 5.7.26"),
@@ -81,7 +98,7 @@ def test_an_exact_sub_type_decides(subtype: str, expected: Verdict) -> None:
     ],
 )  # fmt: skip
 def test_the_words_of_a_provider_decide(diagnostic: str, bounce_class: BounceClass, reason: str) -> None:
-    assert said(diagnostic) == Verdict(bounce_class, reason)
+    assert said(diagnostic) == (bounce_class, reason)
 
 
 @pytest.mark.parametrize(
@@ -108,25 +125,118 @@ def test_the_words_of_a_provider_decide(diagnostic: str, bounce_class: BounceCla
 def test_the_status_code_decides_without_words(
     status: str, kind: str, bounce_class: BounceClass, reason: str
 ) -> None:
-    assert said(status=status, kind=kind) == Verdict(bounce_class, reason)
+    assert said(status=status, kind=kind) == (bounce_class, reason)
 
 
 def test_the_code_in_the_reply_goes_before_the_code_of_the_report() -> None:
-    assert said("smtp; 550 5.7.1 go away", status="5.1.1") == Verdict(BLOCK, "policy")
+    assert said("smtp; 550 5.7.1 go away", status="5.1.1") == (BLOCK, "policy")
 
 
 def test_an_ip_address_is_no_status_code() -> None:
-    assert said("smtp; 550 refused for 5.7.1.12") == Verdict(SOFT, "not_understood")
+    assert said("smtp; 550 refused for 5.7.1.12") == (SOFT, "not_understood")
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("Permanent", Verdict(HARD, "no_reason_given")),
-        ("Transient", Verdict(BounceClass.AUTOREPLY, "no_report")),
-        ("Undetermined", Verdict(SOFT, "undetermined")),
+        ("Permanent", (HARD, "no_reason_given")),
+        ("Transient", (BounceClass.AUTOREPLY, "no_report")),
+        ("Undetermined", (SOFT, "undetermined")),
     ],
 )
 def test_a_bounce_without_any_report(kind: str, expected: Verdict) -> None:
     """An out-of-office answer is Transient and has no report."""
     assert said(kind=kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "cause"),
+    [
+        pytest.param("smtp; 550 5.1.1 User unknown", Cause.BAD_MAILBOX, id="bad mailbox"),
+        pytest.param("smtp; 550 5.2.1 The email account that you tried to reach is inactive.", Cause.INACTIVE, id="inactive"),
+        pytest.param("smtp; 452 4.2.2 The recipient's inbox is out of storage space.", Cause.FULL, id="full"),
+        pytest.param("smtp; 554 5.7.9 Message not accepted for policy reasons.", Cause.POLICY, id="policy"),
+        pytest.param("smtp; 553 5.7.1 [BL21] Connections will not be accepted", Cause.BLOCK, id="block"),
+        pytest.param("smtp; 550 5.7.1 likely unsolicited mail", Cause.CONTENT, id="content"),
+        pytest.param("smtp; 550 5.7.26 This mail is unauthenticated", Cause.AUTH, id="auth"),
+        pytest.param("smtp; 421 4.7.28 unusual rate of mail", Cause.THROTTLED, id="throttled"),
+        pytest.param("smtp; 451 4.4.3 DNS lookup failed", Cause.DNS, id="DNS"),
+        pytest.param("smtp; 550 5.4.310 DNS domain example.net does not exist", Cause.BAD_DOMAIN, id="a domain that is gone"),
+        pytest.param("smtp; 550 5.7.1 Unable to relay", Cause.RELAY, id="relay"),
+        pytest.param("smtp; 450 4.7.1 greylisted", Cause.DEFERRED, id="greylisting"),
+        pytest.param("smtp; 550 5.7.513 Service unavailable", Cause.REFUSED, id="one reader's own list"),
+        pytest.param("smtp; 550 5.7.620 Access denied", Cause.BLOCK, id="a range of Microsoft's"),
+        pytest.param("smtp; 550 go away", Cause.UNKNOWN, id="unknown"),
+    ],
+)  # fmt: skip
+def test_a_bounce_has_a_class(diagnostic: str, cause: Cause) -> None:
+    assert rule_of(diagnostic).cause is cause
+
+
+@pytest.mark.parametrize(
+    "cause", [Cause.POLICY, Cause.BLOCK, Cause.CONTENT, Cause.AUTH, Cause.THROTTLED, Cause.SIZE]
+)
+def test_what_is_about_the_sender_or_the_message_never_touches_the_address(cause: Cause) -> None:
+    effect, scope = EFFECTS[cause]
+    assert effect in {BLOCK, CONTENT}
+    assert scope in {Scope.SENDER, Scope.MESSAGE}
+
+
+def test_only_what_is_about_the_recipient_or_the_domain_suppresses() -> None:
+    assert {cause for cause, (effect, _) in EFFECTS.items() if effect is HARD} == {
+        Cause.BAD_MAILBOX,
+        Cause.INACTIVE,
+        Cause.BAD_DOMAIN,
+        Cause.SUPPRESSED,
+    }
+
+
+# The register at IANA, "Enumerated Status Codes", read on 2026-11-24: subject, and the last detail of each.
+REGISTER = {0: 0, 1: 10, 2: 4, 3: 6, 4: 7, 5: 6, 6: 10, 7: 30}
+
+
+@pytest.mark.parametrize("subject", REGISTER)
+def test_every_code_of_the_register_has_a_row_of_its_own(subject: int) -> None:
+    """RFC 5248"""
+    codes = [f"{subject}.{detail}" for detail in range(subject != 0 and 0, REGISTER[subject] + 1)]
+    assert [code for code in codes if not {f"*.{code}", f"5.{code}"} & STATUS_CODES.keys()] == []
+
+
+def test_of_the_codes_for_policy_only_three_are_about_the_recipient() -> None:
+    """RFC 3463, 3.8: security or policy status."""
+    hard = {code for code, rule in STATUS_CODES.items() if ".7" in code[:3] and rule.bounce_class is HARD}
+    assert hard == {"5.7.13", "5.7.17", "5.7.18"}
+
+
+LAST = (bounces.AUTOREPLY, bounces.PERMANENT, bounces.TRANSIENT, bounces.NOT_UNDERSTOOD, bounces.UNDETERMINED)
+ROWS = [*SUBTYPES.values(), *CODES, *TEXTS, *LAST]
+
+
+def test_every_row_has_an_id_of_its_own_a_source_and_a_date() -> None:
+    assert len({rule.id for rule in ROWS}) == len(ROWS)
+    assert [
+        rule.id for rule in ROWS if not rule.source or date.fromisoformat(rule.read_on) < date(2026, 1, 1)
+    ] == []
+
+
+@pytest.mark.parametrize("rule", TEXTS, ids=lambda rule: rule.id)
+def test_every_pattern_takes_time_that_is_linear_in_the_text(rule: Rule) -> None:
+    assert fault(rule.pattern) == ""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        pytest.param("a+", "it repeats something without an end", id="no end"),
+        pytest.param("(a{0,9}b){0,9}", "it repeats a repetition", id="nested"),
+        pytest.param("a{0,200}b{0,200}", "it has 40401 ways from one place", id="many ways"),
+        pytest.param(r"(a)\1", "it uses GROUPREF, which nobody has judged", id="a reference back"),
+        pytest.param("(a", "missing ), unterminated subpattern at position 0", id="no pattern"),
+    ],
+)
+def test_a_pattern_that_may_take_long_is_refused(pattern: str, why: str) -> None:
+    assert fault(pattern) == why
+
+
+def test_an_answer_is_read_no_further_than_two_thousand_characters() -> None:
+    assert said("x" * 2000 + " user unknown") == (SOFT, "not_understood")

@@ -18,6 +18,8 @@ from core.hygiene import HygienePolicy, Rule, SoftBounces, verdict
         pytest.param({"full": 3, "full_span_days": 20}, None, id="full three times in 20 days"),
         pytest.param({"full": 2, "full_span_days": 80}, None, id="full twice"),
         pytest.param({"full": 3, "full_span_days": 21}, Rule.MAILBOX_FULL, id="full three times in 21 days"),
+        pytest.param({"full": 1, "abandoned": 1}, None, id="full and inactive once"),
+        pytest.param({"full": 2, "full_span_days": 1, "abandoned": 2}, Rule.MAILBOX_FULL, id="full and inactive twice"),
         pytest.param({"bounces": 4, "days": 4, "full": 2, "full_span_days": 30}, None, id="the two are not added"),
         pytest.param({"bounces": 9, "days": 9, "full": 9, "full_span_days": 90}, Rule.SOFT_BOUNCE, id="both"),
     ],
@@ -35,8 +37,8 @@ def test_a_tenant_may_choose_its_own_thresholds() -> None:
 
 
 def test_zero_turns_a_rule_off() -> None:
-    policy = HygienePolicy(soft_bounces=0, mailbox_full_bounces=0)
-    assert verdict(SoftBounces(bounces=99, days=30, full=99, full_span_days=90), policy) is None
+    policy = HygienePolicy(soft_bounces=0, mailbox_full_bounces=0, full_inactive_bounces=0)
+    assert verdict(SoftBounces(bounces=99, days=30, full=99, full_span_days=90, abandoned=9), policy) is None
 
 
 @pytest.mark.parametrize("value", [-1, True, 1.5, "5", None])

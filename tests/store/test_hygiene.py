@@ -121,6 +121,14 @@ def test_a_full_mailbox_is_counted_apart_in_its_own_window(
     assert history(session, campaign) == SoftBounces(bounces=1, days=1, full=3, full_span_days=31)
 
 
+def test_a_mailbox_that_its_provider_calls_full_and_inactive_is_full_too(
+    session: Session, campaign: Mailed, contact: Contact
+) -> None:
+    for days, reason in ((9, "mailbox_full"), (3, "full_and_inactive"), (1, "full_and_inactive")):
+        a_message(session, campaign, contact, bounce_transient=(days, reason))
+    assert history(session, campaign) == SoftBounces(full=3, full_span_days=8, abandoned=2)
+
+
 def test_another_tenants_bounces_are_not_seen(session: Session, campaign: Mailed, contact: Contact) -> None:
     stranger = a_campaign(session)
     namesake = a_contact(session, stranger, contact.address)

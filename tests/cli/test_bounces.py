@@ -1,0 +1,79 @@
+"""`posthouse bounces`, as a person uses it who wonders why somebody was suppressed."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.bounces import app
+from core import events
+from core.bounces import page
+from gateways.settings import settings
+from store import facts
+from store.facts import Located
+from store.session import Database
+from tasks.resources import resources
+from tests.mailed import a_delivery, an_event
+
+
+@pytest.fixture(autouse=True)
+def _environment(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database.url)
+    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+    settings.cache_clear()
+    resources.cache_clear()
+    yield
+    resources().database.dispose()
+    settings.cache_clear()
+    resources.cache_clear()
+
+
+def posthouse(*arguments: str, given: str | None = None) -> Any:
+    done = CliRunner().invoke(app, [*arguments, "--json"], input=given)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_an_answer_is_tried_and_names_nobody() -> None:
+    tried = posthouse("try", "-", given="smtp; 550 5.7.1 <anna@example.net> 192.0.2.1 is on our block list")
+    assert tried == {
+        "rule": "text-block-list",
+        "pattern": "spamhaus|spamcop|barracuda|rbl|dnsbl|(block|black|deny).?list|blocked using",
+        "class": "block",
+        "effect": "block",
+        "scope": "sender",
+        "reason": "block_list",
+        "source": "Sisimai, texts of real bounces",
+        "read_on": "2026-11-24",
+        "said": "smtp; 550 5.7.1 <‹address›> 192.0.2.1 is on our block list",
+    }
+
+
+def test_the_table_is_printed_for_a_script_and_for_the_page() -> None:
+    assert posthouse("table")["codes"][0]["rule"] == "code-*.0.0"
+    assert CliRunner().invoke(app, ["table"]).stdout == page()
+
+
+def test_what_nobody_understood_is_counted_by_text_without_numbers_and_addresses(database: Database) -> None:
+    for said in ("550 go away 17", "550 go away 18", "550 something else", "550 5.1.1 no such user"):
+        with database.begin() as session:
+            mailed = a_delivery(session)
+            recipient = {"emailAddress": "anna@example.net", "status": "", "diagnosticCode": said}
+            raw = an_event("bounce_permanent_general", mailed, bounce__bouncedRecipients=[recipient])
+            event = events.parse(raw)
+            assert event is not None
+            facts.apply(
+                session,
+                tenant_id=mailed.tenant_id,
+                located=[Located(delivery_id=mailed.delivery_id, event=event)],
+            )
+    assert posthouse("unknown", "--days", "3650") == {
+        "days": 3650,
+        "answers": [
+            {"times": 2, "tenants": 2, "status": "", "said": "550 go away #"},
+            {"times": 1, "tenants": 1, "status": "", "said": "550 something else"},
+        ],
+    }
