@@ -1,12 +1,16 @@
 """`posthouse events`: what SES reports about messages."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.output import AsJson, answer, errors_as_answers
-from tasks import events
+from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stdout
+from core.reconciliation import Severity
+from store.reconciliation import Kept
+from tasks import events, reconciliation
+from tasks.reconciliation import Report, Wish
 from tasks.resources import resources
 
 
@@ -30,3 +34,78 @@ def ingest(files: Files, *, as_json: AsJson = False) -> None:
     """Apply events from files: one JSON document in each file, or one on each line."""
     with errors_as_answers(as_json=as_json):
         answer(events.ingest_files(resources(), files).as_json(), as_json=as_json)
+
+
+@app.command()
+def reconcile(
+    *,
+    canary: Annotated[
+        bool,
+        typer.Option(
+            "--canary",
+            help="Send a message of every tenant to Amazon's mailbox simulator, and wait for its events.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take what is on the queues, then say what SES should have reported and has not. Exit 1 if anything is missing."""
+    with errors_as_answers(as_json=as_json):
+        events.drain(resources())
+        report = reconciliation.run(resources(), Wish(is_thorough=True, canaries=canary))
+        answer(report.as_json(), as_json=as_json, show=lambda: _show(report))
+        if report.findings:
+            raise Failed
+
+
+@app.command()
+def status(*, as_json: AsJson = False) -> None:
+    """Say what the last reconciliation has found, and how those before it ended."""
+    with errors_as_answers(as_json=as_json):
+        kept = reconciliation.history(resources())
+        runs = [{"at": each.ran_at, "ok": each.is_well, "words": each.words} for each in kept]
+        gaps = [gap.as_json() for gap in kept[0].findings] if kept else []
+        answer(
+            {"ok": not gaps, "gaps": gaps, "runs": runs},
+            as_json=as_json,
+            show=lambda: _show_history(kept),
+        )
+
+
+@app.command()
+def overdue(
+    tenant: Annotated[str, typer.Argument(help="The tenant's slug, such as acme.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List a tenant's oldest messages that SES accepted and has not reported, by campaign and SES's own id."""
+    with errors_as_answers(as_json=as_json):
+        found = reconciliation.overdue(resources(), tenant_slug=tenant)
+        columns = ("campaign_id", "delivery_id", "ses_message_id", "age")
+        lines = [[each[name] for name in columns] for each in found]
+        table = listing(("campaign", "delivery", "SES message id", "seconds ago"), lines)
+        answer(
+            {"tenant": tenant, "overdue": found},
+            as_json=as_json,
+            show=lambda: stdout.print(table if found else "nothing is overdue"),
+        )
+
+
+def _show(report: Report) -> None:
+    stdout.print(report.words, highlight=False)
+    for gap in report.findings:
+        stdout.print(
+            f"[{_COLOUR[gap.severity]}]{gap.tenant or 'all tenants'}[/]: {gap.message}", highlight=False
+        )
+        stdout.print(f"  {gap.remedy}", highlight=False)
+
+
+def _show_history(kept: Sequence[Kept]) -> None:
+    if not kept:
+        stdout.print("no reconciliation has run yet: posthouse events reconcile")
+        return
+    _show(Report(at=kept[0].ran_at, words=kept[0].words, findings=kept[0].findings))
+    lines = [(f"{each.ran_at:%d %b %H:%M}", "well" if each.is_well else "gaps", each.words) for each in kept]
+    stdout.print(listing(("when (UTC)", "", "what"), lines))
+
+
+_COLOUR = {Severity.WARNING: "yellow", Severity.ERROR: "red"}

@@ -1,27 +1,32 @@
-"""Hourly: take what SES reports from the queues, fold it into deliveries and suppressions, settle what is in doubt."""
+"""Hourly: take what SES reports, fold it into deliveries and suppressions, settle what is in doubt, say what is missing."""
 
 import time
+from collections import Counter
 
 from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
+from prefect.events import emit_event
 from prefect.states import Completed
 
 from flows.steps import RETRIED
-from tasks import campaigns, events, evidence, forecasts, tenants
+from tasks import campaigns, events, evidence, forecasts, reconciliation, tenants
 from tasks.events import DrainReport
 from tasks.log import run_logger
+from tasks.reconciliation import Report, Wish
 from tasks.resources import resources
 
 
 @flow(name="reconcile-events", flow_run_name="reconcile events", persist_result=False)
 def reconcile_events() -> State[None]:
-    """Drain the queues, then end leases and doubt that are over."""
+    """Drain the queues, then end leases and doubt that are over, then look for what should have come and did not."""
     total = DrainReport()
     while (report := drain_chunk()).received:
         total += report
     total += report
-    settled = settle()
-    return Completed(message=f"{_in_words(total)}; {_settled_in_words(settled)}")
+    settled, unconfirmed = settle()
+    missing = reconcile(unconfirmed)
+    return Completed(message=f"{_in_words(total)}; {_settled_in_words(settled)}; {missing}")
 
 
 @task(name="Drain the queues", **RETRIED)
@@ -38,16 +43,40 @@ def drain_chunk() -> DrainReport:
 
 
 @task(name="Settle leases and doubt", **RETRIED)
-def settle() -> dict[str, int]:
-    """End what dead workers left behind, for every tenant."""
-    total = {"freed": 0, "in_doubt": 0, "again": 0, "unconfirmed": 0, "done": 0}
+def settle() -> tuple[dict[str, int], dict[str, int]]:
+    """End what dead workers left behind, for every tenant; return the totals, and who has been called unconfirmed."""
+    total = Counter({"freed": 0, "in_doubt": 0, "again": 0, "unconfirmed": 0, "done": 0})
+    unconfirmed = {}
     clear = evidence.queues_are_clear(resources())
-    for tenant_id, _ in tenants.everyone(resources()):
+    for tenant_id, slug in tenants.everyone(resources()):
         settled = campaigns.settle(resources(), tenant_id=tenant_id, queues_are_clear=clear)
-        total = {name: total[name] + settled[name] for name in total}
+        total.update(settled)
+        unconfirmed[slug] = settled["unconfirmed"]
     run_logger().info("Settled: %s", _settled_in_words(total))
     run_logger().info("Forecasts: %s", forecasts.record(resources()).words)
-    return total
+    return dict(total), unconfirmed
+
+
+@task(name="Look for what is missing", **RETRIED)
+def reconcile(unconfirmed: dict[str, int]) -> str:
+    """Hold what was reported against what was accepted; leave the report, and an event of Prefect's for each gap."""
+    report = reconciliation.run(resources(), Wish(unconfirmed=unconfirmed))
+    create_markdown_artifact(report.as_markdown(), key="reconciliation", description=report.words)
+    _alert(report)
+    return report.words
+
+
+def _alert(report: Report) -> None:
+    """Tell Prefect's server of each gap, so that an automation may call somebody; docs/runbooks/missing-events.md has one."""
+    for gap in report.findings:
+        emit_event(
+            event=f"posthouse.reconciliation.{gap.severity.word}",
+            resource={
+                "prefect.resource.id": f"posthouse.gap.{gap.gap}.{gap.tenant or 'all'}",
+                "prefect.resource.name": gap.message,
+            },
+            payload=gap.as_json(),
+        )
 
 
 def _in_words(report: DrainReport) -> str:

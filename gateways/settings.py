@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     doubt_window_seconds: int = Field(
         86_400, ge=1, description="Doubt that no evidence settled by then is called unconfirmed."
     )
+    events_grace_minutes: int = Field(
+        30, ge=5, description="After this an accepted message without any event of SES is called overdue."
+    )
     ambiguity_pause_seconds: float = Field(
         30.0,
         gt=0,

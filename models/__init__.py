@@ -9,6 +9,7 @@ from models.inbox_event import InboxEvent
 from models.ledger_quarantine import LedgerQuarantine
 from models.mailbox_domain import MailboxDomain
 from models.preflight_override import PreflightOverride
+from models.reconciliation import ReconciledHour, Reconciliation
 from models.seed import SeedAddress, SeedList, SeedSend
 from models.sender_turn import RateLimit, SenderTurn
 from models.sending_domain import ProviderStanding, SendingDomain, WarmupAllowance
@@ -42,6 +43,8 @@ __all__ = [
     "PreflightOverride",
     "ProviderStanding",
     "RateLimit",
+    "ReconciledHour",
+    "Reconciliation",
     "SeedAddress",
     "SeedList",
     "SeedSend",

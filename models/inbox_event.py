@@ -23,6 +23,9 @@ class InboxEvent(SQLModel, table=True):
             postgresql_where=text("applied_at IS NULL AND quarantined_at IS NULL"),
         ),
         Index("inbox_event_sns", "sns_message_id"),
+        Index(
+            "inbox_event_quarantined", "quarantined_at", postgresql_where=text("quarantined_at IS NOT NULL")
+        ),
     )
 
     id: int | None = Field(default=None, sa_column=identity())

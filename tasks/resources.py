@@ -12,6 +12,7 @@ from gateways.dns import MailExchangers
 from gateways.render_process import Renderer
 from gateways.secrets import Secrets
 from gateways.ses import Ses
+from gateways.ses_suppression import SuppressionLists
 from gateways.settings import Settings
 from store.session import Database
 
@@ -36,6 +37,11 @@ class Resources:
     def ses(self) -> Ses:
         """Amazon SES, or the simulator in its place."""
         return Ses(calls_in_flight=self.settings.calls_in_flight)
+
+    @cached_property
+    def suppression_lists(self) -> SuppressionLists:
+        """Amazon SES's own suppression lists, the account's and its tenants'."""
+        return SuppressionLists()
 
     @cached_property
     def mail_exchangers(self) -> MailExchangers:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from core.unsubscribe import TokenKey
 from gateways.render_process import Renderer
 from gateways.secrets import Secrets
 from gateways.ses import Quota
+from gateways.ses_suppression import Listed, ListReason
 from gateways.settings import Settings
 from store.session import Database
 from tasks.resources import Resources
@@ -131,6 +132,25 @@ class FakeSes:
         return replace(self._quota, answered_at=self.clock())
 
 
+class FakeLists:
+    """SES's suppression lists in memory: addresses by SES's tenant name, the account's under None; or a refusal."""
+
+    def __init__(self) -> None:
+        self.of: dict[str | None, list[str]] = {}
+        self.refusal: SendingError | None = None
+        self.asked: list[str | None] = []
+
+    def listed(
+        self, *, ses_tenant_name: str | None = None, since: datetime | None = None
+    ) -> Iterator[Listed]:
+        del since
+        self.asked.append(ses_tenant_name)
+        if self.refusal:
+            raise self.refusal
+        for address in self.of.get(ses_tenant_name, []):
+            yield Listed(address, ListReason.BOUNCE, datetime.now(UTC))
+
+
 def some_resources(
     database: Database, state_dir: Path, ses: FakeSes | None = None, **settings: Any
 ) -> Resources:
@@ -138,5 +158,11 @@ def some_resources(
     small = {"calls_in_flight": 4, "window_size": 8, "claim_size": 20, "state_dir": state_dir}
     resources = Resources(Settings(**small | settings))
     # What a `cached_property` has made stands in the instance's own dictionary; this makes it beforehand.
-    vars(resources).update(database=database, secrets=SECRETS, ses=ses or FakeSes(), renderer=RENDERER)
+    vars(resources).update(
+        database=database,
+        secrets=SECRETS,
+        ses=ses or FakeSes(),
+        renderer=RENDERER,
+        suppression_lists=FakeLists(),
+    )
     return resources
