@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import forecast as forecasting
-from cli import recipients
+from cli import recipients, results
 from cli import seeds as seeding
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, pairs, progress, stderr, stdout
 from core.campaigns import FINAL, Status
@@ -19,7 +19,7 @@ from core.preflight import Finding
 from core.runs import Ending, Tally
 from core.windows import Hours, Timing, window_of
 from store import campaigns, tenants
-from tasks import accounts, sending, stretch
+from tasks import accounts, rollups, sending, stretch
 from tasks import campaigns as steps
 from tasks import preflight as checks
 from tasks import seeds as seed_steps
@@ -268,6 +268,14 @@ def _answer_status(status: Status, *, as_json: bool) -> None:
     audit = {"audited": status.audited} | ({"demoted": status.demoted_why} if status.demoted_why else {})
     flat = {**document, "skipped": {"total": status.skipped, **status.skipped_by_reason}, "audit": audit}
     answer(document, as_json=as_json, show=lambda: stdout.print(pairs(flat)))
+
+
+@app.command()
+def report(campaign_id: Id, *, as_json: AsJson = False) -> None:
+    """Say what became of a campaign: delivered, bounced, opened and clicked, by provider, segment, domain, day and link."""
+    with errors_as_answers(as_json=as_json):
+        found = rollups.results(resources(), campaign_id)
+        answer(found.as_json(), as_json=as_json, show=lambda: results.show(found))
 
 
 @app.command("list")

@@ -28,6 +28,7 @@ from typing import Any, Final
 from core import bounces, diagnostics
 from core.bounces import BounceClass
 from core.events import Bounce, Complaint, Engagement, Event, Kind, Preferences, Trouble, dedupe_key
+from core.link_names import link_name
 from core.warmup_blocks import block_in
 
 
@@ -68,6 +69,9 @@ BOUNCE_FACTS: Final[dict[BounceClass, Fact]] = {
 
 # SES accepted the call, then dropped the message: nothing will arrive.
 DROPPED: Final = frozenset({Fact.REJECT, Fact.RENDERING_FAILURE})
+
+CLICKS: Final = frozenset({Fact.CLICK, Fact.CLICK_MACHINE})
+MOST_LINKS: Final = 50  # of one delivery
 
 # A person did something. A machine's opens and clicks are kept, and are never a reason for anything.
 HUMAN_ENGAGEMENT: Final = frozenset({Fact.OPEN, Fact.CLICK})
@@ -171,7 +175,7 @@ _PLAIN: Final[dict[Kind, Fact]] = {
 }
 
 
-def _read(event: Event) -> tuple[Fact, dict[str, str]]:
+def _read(event: Event) -> tuple[Fact, dict[str, Any]]:
     match event.detail:
         case Bounce() as bounce:
             rule = bounces.classify(bounce)
@@ -187,7 +191,7 @@ def _read(event: Event) -> tuple[Fact, dict[str, str]]:
             fact = Fact.COMPLAINT if complaint.is_unwelcome else Fact.NOT_SPAM
             return fact, {"reason": complaint.feedback_type or complaint.subtype or "no_report"}
         case Engagement() as engagement:
-            return _engaged(event.kind, is_machine=engagement.is_machine), {}
+            return _engaged(event.kind, is_machine=engagement.is_machine), _links(event.kind, engagement)
         case Preferences(unsubscribed=unsubscribed):
             return (Fact.UNSUBSCRIBE if unsubscribed else Fact.PREFERENCES), {}
         case Trouble(reason=reason, diagnostic=diagnostic):
@@ -217,6 +221,17 @@ def _engaged(kind: Kind, *, is_machine: bool) -> Fact:
     return Fact.CLICK_MACHINE if is_machine else Fact.CLICK
 
 
+def _links(kind: Kind, engagement: Engagement) -> dict[str, list[str]]:
+    """Return which link was clicked, by the name under which it is counted."""
+    return {"links": [link_name(engagement.link)]} if kind is Kind.CLICK else {}
+
+
+def _clicked(seen: Iterable[Seen]) -> dict[str, list[str]]:
+    """Return all links that were clicked; of more than fifty, as scanners click them, the same fifty in whatever order."""
+    links = {link for one in seen for link in one.detail.get("links", ())}
+    return {"links": sorted(links)[:MOST_LINKS]}
+
+
 def _join(fact: Fact, seen: list[Seen]) -> Seen:
     if fact is Fact.SENT:
         return sent_as(_accepted(seen))
@@ -226,7 +241,7 @@ def _join(fact: Fact, seen: list[Seen]) -> Seen:
         first_at=min(one.first_at for one in seen),
         last_at=latest.last_at,
         times=sum(one.times for one in seen),
-        detail=latest.detail,
+        detail=_clicked(seen) if fact in CLICKS else latest.detail,
     )
 
 

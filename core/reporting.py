@@ -33,6 +33,11 @@ def run_name(tenant: str, campaign: str, status: Status) -> str:
     return f"{tenant} · {campaign} · {status.sent:,} of {status.audience - status.skipped:,}"
 
 
+def standing(status: Status) -> str:
+    """Return how a campaign stands in a sentence without its point."""
+    return f"{status.state}: {status.sent:,} sent, {status.skipped:,} skipped, {status.failed:,} failed"
+
+
 def percent(status: Status) -> float:
     """Return how much of the campaign is settled, from 0 to 100."""
     wanted = status.audience - status.skipped
@@ -48,8 +53,9 @@ def report(
     forecast: Forecast | None,
     summary: str,
     findings: Sequence[Finding] = (),
+    results: Sequence[str] = (),
 ) -> str:
-    """Return a campaign's report; `findings` are those with which it was started."""
+    """Return a campaign's report; `findings` are those with which it was started, `results` the lines of its results."""
     lines = [f"# {tenant} · {campaign}", "", f"**{_sentence(summary)}**", ""]
     lines += _table(("People", "Count", "Share"), _shares(_people(status), status.audience))
     lines += ["", "## What SES has reported so far", ""]
@@ -58,6 +64,7 @@ def report(
         lines += _table(("Event", "Messages", "Share of sent"), _shares(told, status.sent))
     else:
         lines += ["Nothing yet: events arrive within minutes, opens and complaints within days."]
+    lines += results
     if forecast and forecast.waiting:
         lines += ["", "## When it will be done", "", *_end(forecast)]
     if status.audited:

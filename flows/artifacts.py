@@ -12,14 +12,15 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from core import preview_report, reporting
+from core import preview_report, reporting, results_report
 from core.campaigns import Status
 from core.forecast import Forecast
 from core.preflight import Finding
 from core.preview import Sample
+from core.results import Results
 from flows.reporter import Reporter
 from models import Campaign
-from tasks import campaigns, masked_previews
+from tasks import masked_previews, rollups
 from tasks.messages import Job
 from tasks.preflight import Preflight
 from tasks.resources import resources
@@ -66,20 +67,40 @@ def publish_report(
     job: Job, status: Status, forecast: Forecast | None, summary: str, findings: Sequence[Finding]
 ) -> None:
     """Leave the report and the table of skipped people, by reason."""
+    results = rollups.results(resources(), job.campaign_id)
     create_markdown_artifact(
         reporting.report(
             tenant=job.tenant.slug,
             campaign=job.campaign.name,
             status=status,
-            events=campaigns.event_counts(resources(), job.campaign_id),
+            events=results.rollup.totals,
             forecast=forecast,
             summary=summary,
             findings=findings,
+            results=results_report.sections(results),
         ),
         key=f"campaign-{job.campaign_id}-report",
         description=summary,
     )
     _publish_skipped(job.campaign_id, status.skipped_by_reason)
+
+
+def publish_results(results: Results) -> None:
+    """Leave the report of a campaign again, with what was reported since its run has ended."""
+    status = results.status
+    create_markdown_artifact(
+        reporting.report(
+            tenant=results.tenant,
+            campaign=results.campaign,
+            status=status,
+            events=results.rollup.totals,
+            forecast=None,
+            summary=reporting.standing(status),
+            results=results_report.sections(results),
+        ),
+        key=f"campaign-{status.campaign_id}-report",
+        description=reporting.standing(status),
+    )
 
 
 def publish_preview(job: Job, samples: Sequence[Sample], findings: Sequence[Finding]) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from typing import Final
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
@@ -9,12 +10,16 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed
 
+from flows import artifacts
 from flows.steps import RETRIED
-from tasks import campaigns, events, evidence, forecasts, reconciliation, tenants
+from tasks import campaigns, events, evidence, forecasts, reconciliation, rollups, tenants
 from tasks.events import DrainReport
 from tasks.log import run_logger
 from tasks.reconciliation import Report, Wish
 from tasks.resources import resources
+
+
+MOST_REPORTS: Final = 25  # an hour; a late open of an old campaign can wait, its sums are right
 
 
 @flow(name="reconcile-events", flow_run_name="reconcile events", persist_result=False)
@@ -25,6 +30,7 @@ def reconcile_events() -> State[None]:
         total += report
     total += report
     settled, unconfirmed = settle()
+    count()
     missing = reconcile(unconfirmed)
     return Completed(message=f"{_in_words(total)}; {_settled_in_words(settled)}; {missing}")
 
@@ -55,6 +61,19 @@ def settle() -> tuple[dict[str, int], dict[str, int]]:
     run_logger().info("Settled: %s", _settled_in_words(total))
     run_logger().info("Forecasts: %s", forecasts.record(resources()).words)
     return dict(total), unconfirmed
+
+
+@task(name="Count what is reported", **RETRIED)
+def count() -> None:
+    """Bring the sums of all tenants up to date, and the reports of the campaigns of which something new is known."""
+    facts, changed = 0, list[int]()
+    for tenant_id, _ in tenants.everyone(resources()):
+        counted = rollups.refresh(resources(), tenant_id=tenant_id)
+        facts += counted.facts
+        changed += sorted(counted.campaigns, reverse=True)
+    run_logger().info("Counted: %s new facts of %s campaigns", f"{facts:,}", f"{len(changed):,}")
+    for campaign_id in changed[:MOST_REPORTS]:
+        artifacts.publish_results(rollups.results(resources(), campaign_id))
 
 
 @task(name="Look for what is missing", **RETRIED)

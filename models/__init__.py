@@ -4,7 +4,7 @@ from models.breaker import Breaker, BreakerCount, BreakerFirst, CampaignVanguard
 from models.campaign import Campaign, CampaignExclusion, CampaignProvider, TemplateVersion
 from models.campaign_forecast import CampaignForecast
 from models.contact import Audience, AudienceMember, Contact, ContactImport, ContactState, ImportRejection
-from models.delivery import AuditEntry, Delivery, DeliveryAttempt, DeliveryFact
+from models.delivery import AuditEntry, CampaignRollup, Delivery, DeliveryAttempt, DeliveryFact
 from models.inbox_event import InboxEvent
 from models.ledger_quarantine import LedgerQuarantine
 from models.mailbox_domain import MailboxDomain
@@ -29,6 +29,7 @@ __all__ = [
     "CampaignExclusion",
     "CampaignForecast",
     "CampaignProvider",
+    "CampaignRollup",
     "CampaignVanguard",
     "Contact",
     "ContactImport",

@@ -14,10 +14,23 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Column, Field, SQLModel
 
 from core.deliveries import SkipReason, State
-from models.base import created, derived, identity, json_object, moment, one_of, tenant_key, word, words
+from core.rollups import Dimension
+from models.base import (
+    created,
+    derived,
+    identity,
+    json_object,
+    moment,
+    one_of,
+    part_of_key,
+    tenant_key,
+    word,
+    words,
+)
 
 
 class Delivery(SQLModel, table=True):
@@ -127,6 +140,16 @@ class DeliveryFact(SQLModel, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "delivery_id"], ["delivery.tenant_id", "delivery.id"]),
         Index("delivery_fact_lately", "tenant_id", "fact", "last_at"),
+        # What the sums of `core.rollups` do not hold yet; as a rule nothing.
+        Index(
+            "delivery_fact_uncounted",
+            "tenant_id",
+            "delivery_id",
+            postgresql_where=text(
+                "counted_at IS DISTINCT FROM first_at OR counted_as IS DISTINCT FROM "
+                "COALESCE((detail -> 'links'::text), (detail -> 'class'::text))"
+            ),
+        ),
     )
 
     tenant_id: int = Field(sa_column=tenant_key(foreign=False))
@@ -138,6 +161,28 @@ class DeliveryFact(SQLModel, table=True):
     last_at: datetime = Field(sa_column=moment("last_at", required=True))
     times: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("detail"))
+    # Under what the row was counted in `campaign_rollup`: its first time then, and its links or its class of bounce.
+    counted_at: datetime | None = Field(default=None, sa_column=moment("counted_at"))
+    counted_as: list[str] | str | None = Field(
+        default=None, sa_column=Column("counted_as", JSONB(none_as_null=True), nullable=True)
+    )
+
+
+class CampaignRollup(SQLModel, table=True):
+    """How many deliveries of a campaign have a fact, under one key of one dimension (`core.rollups`)."""
+
+    __tablename__ = "campaign_rollup"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "campaign_id"], ["campaign.tenant_id", "campaign.id"]),
+        one_of("dimension", Dimension, "campaign_rollup_dimension"),
+    )
+
+    tenant_id: int = Field(sa_column=tenant_key(foreign=False))
+    campaign_id: int = Field(sa_column=part_of_key("campaign_id"))
+    dimension: str = Field(sa_column=Column("dimension", Text, primary_key=True))
+    key: str = Field(sa_column=Column("key", Text, primary_key=True))
+    fact: str = Field(sa_column=Column("fact", Text, primary_key=True))
+    deliveries: int = Field(sa_column=Column("deliveries", BigInteger, nullable=False))
 
 
 class AuditEntry(SQLModel, table=True):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core import forecast as forecasting
-from core import headers
+from core import headers, reporting
 from core.campaigns import RESUMABLE, STARTABLE, Action, CampaignState, Status
 from core.deliveries import Policy
 from core.errors import ConflictError, InputError, PreflightError
@@ -267,7 +267,7 @@ def note_approval(resources: Resources, campaign_id: int, *, approver: str, appr
 def in_words(status: Status, tally: Tally, outlook: Forecast | None) -> str:
     """Return the sentence with which a run ends."""
     if status.state == CampaignState.DONE or outlook is None:
-        return f"{status.state}: {status.sent:,} sent, {status.skipped:,} skipped, {status.failed:,} failed"
+        return reporting.standing(status)
     if tally.ending in {Ending.ALLOWANCE, Ending.HOURS} and tally.wait:
         return f"{tally.reason}: {status.sent:,} sent, {status.pending:,} wait, goes on in {tally.wait.total_seconds() / 60:.0f} min"
     if tally.ending in {Ending.STOPPED, Ending.BLOCKED}:
@@ -304,7 +304,7 @@ def status_of(resources: Resources, campaign_id: int) -> Status:
 
 
 def event_counts(resources: Resources, campaign_id: int) -> dict[str, int]:
-    """Count a campaign's deliveries by what SES reported of them."""
+    """Count a campaign's deliveries by what SES reported of them, one by one; `tasks.rollups` reads sums."""
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         return campaigns.event_counts(session, tenant_id=tenant_id, campaign_id=campaign_id)

@@ -115,15 +115,15 @@ def test_three_events_of_one_message_are_no_duplicate() -> None:
         ("open", Fact.OPEN, {}),
         ("open_before_2026_08_no_isbotevent", Fact.OPEN, {}),
         ("open_bot", Fact.OPEN_MACHINE, {}),
-        ("click", Fact.CLICK, {}),
-        ("click_bot_no_linktags", Fact.CLICK_MACHINE, {}),
+        ("click", Fact.CLICK, {"links": ["https://shop.tenant-a.example/p/1"]}),
+        ("click_bot_no_linktags", Fact.CLICK_MACHINE, {"links": ["https://shop.tenant-a.example/p/1"]}),
         ("reject", Fact.REJECT, {"reason": "Bad content"}),
         ("rendering_failure", Fact.RENDERING_FAILURE, {"reason": "Attribute 'html' is not present in the rendering data."}),
         ("subscription", Fact.UNSUBSCRIBE, {}),
     ],
 )  # fmt: skip
 def test_an_event_brings_its_fact_and_the_proof_of_acceptance(
-    name: str, fact: Fact, detail: dict[str, str]
+    name: str, fact: Fact, detail: dict[str, Any]
 ) -> None:
     found = facts.observed(event(name))
     assert set(found) == {Fact.SENT, fact}
