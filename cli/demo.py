@@ -32,7 +32,7 @@ from tasks import hygiene as hygiene_steps
 from tasks.events import DrainReport
 from tasks.judging import Verdict
 from tasks.resources import Resources
-from tasks.suppressions import import_suppressions
+from tasks.suppression_files import import_suppressions
 
 
 SUPPRESSED_SHARE: Final = 0.12

@@ -14,7 +14,7 @@ from models.seed import SeedAddress, SeedList, SeedSend
 from models.sender_turn import RateLimit, SenderTurn
 from models.sending_domain import ProviderStanding, SendingDomain, WarmupAllowance
 from models.ses_account import SesAccount
-from models.suppression import Suppression
+from models.suppression import GlobalSuppression, Suppression, SuppressionChange
 from models.tenant import Tenant
 
 
@@ -37,6 +37,7 @@ __all__ = [
     "Delivery",
     "DeliveryAttempt",
     "DeliveryFact",
+    "GlobalSuppression",
     "ImportRejection",
     "InboxEvent",
     "LedgerQuarantine",
@@ -53,6 +54,7 @@ __all__ = [
     "SendingDomain",
     "SesAccount",
     "Suppression",
+    "SuppressionChange",
     "TemplateVersion",
     "Tenant",
     "WarmupAllowance",

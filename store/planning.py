@@ -56,10 +56,14 @@ WITH candidate AS (
       AND c.recipient_key >= :key_from AND c.recipient_key < :key_below
 ), suppressed AS (
     SELECT DISTINCT ON (recipient_key) recipient_key, CASE reason {_SUPPRESSED_AS} END AS reason
-    FROM suppression
-    WHERE tenant_id = :tenant_id AND (audience_id IS NULL OR audience_id = :audience_id)
-      AND (expires_at IS NULL OR expires_at > now())
-      AND recipient_key >= :key_from AND recipient_key < :key_below
+    FROM (
+        SELECT recipient_key, reason, expires_at FROM suppression
+        WHERE tenant_id = :tenant_id AND (audience_id IS NULL OR audience_id = :audience_id)
+          AND recipient_key >= :key_from AND recipient_key < :key_below
+        UNION ALL
+        SELECT recipient_key, reason, expires_at FROM global_suppression
+        WHERE recipient_key >= :key_from AND recipient_key < :key_below) AS found
+    WHERE expires_at IS NULL OR expires_at > now()
     ORDER BY recipient_key, CASE reason {_STRENGTH} END
 ), judged AS (
     SELECT candidate.id, candidate.recipient_key, candidate.address, candidate.engaged_at,

@@ -137,10 +137,14 @@ def suppressed(
     """Return who must not be mailed, in the whole tenant or in this audience, with the strongest reason."""
     found = rows(
         session,
-        """SELECT recipient_key, array_agg(reason) AS reasons FROM suppression
-           WHERE tenant_id = :tenant_id AND recipient_key = ANY(CAST(:keys AS text[]))
-             AND (audience_id IS NULL OR audience_id = CAST(:audience_id AS bigint))
-             AND (expires_at IS NULL OR expires_at > now())
+        """SELECT recipient_key, array_agg(reason) AS reasons FROM (
+               SELECT recipient_key, reason, expires_at FROM suppression
+               WHERE tenant_id = :tenant_id AND recipient_key = ANY(CAST(:keys AS text[]))
+                 AND (audience_id IS NULL OR audience_id = CAST(:audience_id AS bigint))
+               UNION ALL
+               SELECT recipient_key, reason, expires_at FROM global_suppression
+               WHERE recipient_key = ANY(CAST(:keys AS text[]))) AS found
+           WHERE expires_at IS NULL OR expires_at > now()
            GROUP BY recipient_key""",
         tenant_id=tenant_id,
         keys=list(recipient_keys),

@@ -28,9 +28,13 @@ def skip_suppressed(
            ), suppressed AS MATERIALIZED (
                SELECT DISTINCT ON (d.id) d.tenant_id, d.id, s.reason
                FROM wanted w JOIN delivery d ON d.tenant_id = w.tenant_id AND d.id = w.id
-               JOIN suppression s ON s.tenant_id = d.tenant_id AND s.recipient_key = d.recipient_key
-               WHERE (s.audience_id IS NULL OR s.audience_id = :audience_id)
-                 AND (s.expires_at IS NULL OR s.expires_at > now())
+               CROSS JOIN LATERAL (
+                   SELECT reason, expires_at FROM suppression
+                   WHERE tenant_id = d.tenant_id AND recipient_key = d.recipient_key
+                     AND (audience_id IS NULL OR audience_id = :audience_id)
+                   UNION ALL
+                   SELECT reason, expires_at FROM global_suppression WHERE recipient_key = d.recipient_key) AS s
+               WHERE s.expires_at IS NULL OR s.expires_at > now()
                ORDER BY d.id, CASE s.reason {_STRENGTH} END
            )
            UPDATE delivery d SET state = :skipped, skip_reason = CASE suppressed.reason {_SKIPPED_AS} END,

@@ -1,36 +1,16 @@
-"""Suppressions: add, import, export and look up people who must not be mailed."""
+"""Suppressions: add, end and look up people who must not be mailed; `tasks.suppression_files` has files of them."""
 
-import time
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
-from typing import IO, Any, Final
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from core import addresses, contact_import
-from core.contact_import import Batch, ImportedContact, ImportedSuppression, Rejection
-from core.import_formats import FileFormat
-from core.suppression import Reason, Scope, strongest
-from gateways import contact_files, csv_files
-from gateways.contact_files import ContactFile
+from core import addresses
+from core.errors import InputError, NotFoundError
+from core.suppression import Reason, Scope, check_end, strongest
 from store import audiences, suppressions, tenants
-from store.session import Row
+from store.session import Row, Session
 from store.suppressions import NewSuppression
 from tasks.resources import Resources
-
-
-# The address is called `email` in the file, as every other system calls it.
-EXPORT_COLUMNS: Final = (
-    "email",
-    "recipient_key",
-    "reason",
-    "scope",
-    "audience",
-    "source",
-    "detail",
-    "created_at",
-    "expires_at",
-)
-
-_ERRORS_SHOWN: Final = 100
 
 
 def add_suppression(
@@ -40,37 +20,125 @@ def add_suppression(
     address: str,
     reason: Reason,
     audience: str | None = None,
+    everywhere: bool = False,
+    expires_at: datetime | None = None,
     actor: str = "cli",
+    why: str = "",
 ) -> dict[str, Any]:
-    """Suppress one person, in the whole tenant or on one list, and return how the person stands now.
+    """Suppress one person, and return how the person stands now.
+
+    Args:
+        resources: Of this process.
+        tenant_id: Whose person; who asks, when it shall hold for all tenants.
+        address: Whom.
+        reason: For what.
+        audience: Only this list.
+        everywhere: All tenants.
+        expires_at: Until when; for ever without it.
+        actor: Who.
+        why: For the history and the audit.
 
     Raises:
         InvalidAddressError: It is not an address.
+        InputError: A list is named, and all tenants.
         NotFoundError: There is no such audience.
     """
+    scope = _scope(audience, everywhere=everywhere)
     parsed = addresses.parse(address)
     key = addresses.recipient_key(parsed.comparable, resources.secrets.recipient_key)
     with resources.database.begin() as session:
-        audience_id = audiences.find(session, tenant_id=tenant_id, name=audience) if audience else None
+        suppressions.acting(session, tenant_id=tenant_id, actor=actor, why=why)
         new = NewSuppression(
             recipient_key=key,
             address=parsed.deliverable,
             reason=reason,
-            scope=Scope.AUDIENCE if audience else Scope.TENANT,
-            audience_id=audience_id,
+            scope=scope,
+            audience_id=audiences.find(session, tenant_id=tenant_id, name=audience) if audience else None,
             source=actor,
+            detail=why,
+            expires_at=expires_at,
         )
-        added = suppressions.add(session, tenant_id=tenant_id, suppressions=[new])
+        if everywhere:
+            added = suppressions.add_global(session, new)
+        else:
+            added = suppressions.add(session, tenant_id=tenant_id, suppressions=[new])
         if added:
-            tenants.audit(
-                session,
-                tenant_id=tenant_id,
-                actor=actor,
-                action="suppression.added",
-                subject=f"recipient {key}",
-                reason=str(reason),
-            )
+            _audit(session, tenant_id, key, "added", actor, f"{reason} ({scope}) {why}".strip())
         return {"added": added, **_standing(suppressions.of(session, tenant_id=tenant_id, recipient_key=key))}
+
+
+def end_suppression(
+    resources: Resources,
+    *,
+    tenant_id: int,
+    address: str,
+    why: str,
+    reason: Reason | None = None,
+    audience: str | None = None,
+    everywhere: bool = False,
+    actor: str = "cli",
+    consented: bool = False,
+) -> dict[str, Any]:
+    """End the suppressions of one person that a choice fits, and return how the person stands now. None is deleted.
+
+    Args:
+        resources: Of this process.
+        tenant_id: Whose person.
+        address: Whose.
+        why: Kept in the history and the audit.
+        reason: Only what holds for this one.
+        audience: Only what holds for this list, in place of the whole tenant.
+        everywhere: Only what holds for all tenants.
+        actor: Who.
+        consented: Whether the person has asked for the mail since, without which no complaint and no unsubscribe ends.
+
+    Raises:
+        InvalidAddressError: It is not an address.
+        InputError: No reason is given; a list is named, and all tenants.
+        NotFoundError: Nothing of that kind holds.
+        ConflictError: It is the person's own wish, and there is no consent (`consent_needed`).
+    """
+    scope = _scope(audience, everywhere=everywhere)
+    key = addresses.recipient_key(addresses.parse(address).comparable, resources.secrets.recipient_key)
+    with resources.database.begin() as session:
+        found = suppressions.of(session, tenant_id=tenant_id, recipient_key=key)
+        fitting = [
+            row for row in found if row["holds"] and (row["scope"], row["audience"]) == (scope, audience)
+        ]
+        fitting = [row for row in fitting if reason in {None, row["reason"]}]
+        if not fitting:
+            raise NotFoundError(
+                "no such suppression holds", hint="posthouse suppressions check TENANT ADDRESS"
+            )
+        check_end((Reason(row["reason"]) for row in fitting), why=why, consented=consented)
+        suppressions.acting(session, tenant_id=tenant_id, actor=actor, why=why)
+        own = [row["id"] for row in fitting if row["id"] is not None]
+        ended = suppressions.end(session, tenant_id=tenant_id, recipient_key=key, ids=own)
+        in_all = [Reason(row["reason"]) for row in fitting if row["id"] is None]
+        ended += suppressions.end_global(session, recipient_key=key, reasons=in_all)
+        named = ", ".join(sorted({row["reason"] for row in fitting}))
+        consent = " (consented)" if consented else ""
+        _audit(session, tenant_id, key, "ended", actor, f"{named}{consent}: {why}")
+        return {"ended": ended, **_standing(suppressions.of(session, tenant_id=tenant_id, recipient_key=key))}
+
+
+def _scope(audience: str | None, *, everywhere: bool) -> Scope:
+    if everywhere and audience:
+        raise InputError("a list is of one tenant", hint="--audience or --everywhere, not both.")
+    if everywhere:
+        return Scope.GLOBAL
+    return Scope.AUDIENCE if audience else Scope.TENANT
+
+
+def _audit(session: Session, tenant_id: int, key: str, what: str, actor: str, reason: str) -> None:
+    tenants.audit(
+        session,
+        tenant_id=tenant_id,
+        actor=actor,
+        action=f"suppression.{what}",
+        subject=f"recipient {key}",
+        reason=reason,
+    )
 
 
 def check_suppression(resources: Resources, *, tenant_id: int, address: str) -> dict[str, Any]:
@@ -85,6 +153,39 @@ def check_suppression(resources: Resources, *, tenant_id: int, address: str) -> 
         return _standing(suppressions.of(session, tenant_id=tenant_id, recipient_key=key))
 
 
+def suppression_history(resources: Resources, *, tenant_id: int, address: str) -> list[dict[str, Any]]:
+    """Return every change of a person's suppressions, oldest first: who, what, when, why.
+
+    Raises:
+        InvalidAddressError: It is not an address.
+    """
+    comparable = addresses.parse(address).comparable
+    key = addresses.recipient_key(comparable, resources.secrets.recipient_key)
+    with resources.database.begin() as session:
+        found = suppressions.history(session, tenant_id=tenant_id, recipient_key=key)
+        return [dict(row) for row in found]
+
+
+def list_suppressions(
+    resources: Resources, *, tenant_id: int, reason: Reason | None = None, limit: int = 20
+) -> dict[str, Any]:
+    """Count a tenant's suppressions, and show the newest that hold with masked addresses; the export has them in full.
+
+    Args:
+        resources: Of this process.
+        tenant_id: Whose.
+        reason: Only of this one.
+        limit: How many are shown.
+    """
+    with resources.database.begin() as session:
+        counted = [dict(row) for row in suppressions.counts(session, tenant_id=tenant_id)]
+        found = suppressions.newest(session, tenant_id=tenant_id, reason=reason, limit=limit)
+    shown = [
+        dict(row) | {"address": addresses.masked(row["address"]) if row["address"] else None} for row in found
+    ]
+    return {"counts": counted, "newest": shown}
+
+
 def _standing(found: Sequence[Row]) -> dict[str, Any]:
     reason = strongest(Reason(row["reason"]) for row in found if row["holds"])
     return {
@@ -92,91 +193,3 @@ def _standing(found: Sequence[Row]) -> dict[str, Any]:
         "reason": None if reason is None else str(reason),
         "suppressions": [dict(row) for row in found],
     }
-
-
-def import_suppressions(
-    resources: Resources, *, tenant_id: int, location: str, reason: Reason = Reason.IMPORT
-) -> dict[str, Any]:
-    """Suppress everybody in a file, in the whole tenant.
-
-    A status column, where there is one, gives the reason of its row ("bounced", "complained"); so does a column
-    `reason` that holds one of ours, as our own export writes it.
-
-    Args:
-        resources: Of this process.
-        tenant_id: Who must not mail them.
-        location: A path, or `s3://bucket/key`.
-        reason: Of the rows that do not say.
-
-    Raises:
-        ImportFileError: The file as a whole cannot be read.
-    """
-    started = time.monotonic()
-    counts = {"rows": 0, "added": 0, "already": 0, "rejected": 0}
-    with contact_files.opened(location, state_dir=resources.settings.state_dir) as file:
-        # The lines that are rejected come out while the file is being stored, so that none of them has to be kept.
-        rejected = _store(resources, tenant_id, file, reason, counts)
-        errors = list(islice(rejected, _ERRORS_SHOWN))
-        rejected_file = None
-        if more := list(islice(rejected, 1)):
-            contact_files.write_rejected(file.rejected_path, chain(more, rejected))
-            rejected_file = str(file.rejected_path)
-    return {
-        **counts,
-        "errors": [{"line": row.line, "code": row.code, "message": row.message} for row in errors],
-        "rejected_file": rejected_file,
-        "seconds": round(time.monotonic() - started, 3),
-    }
-
-
-def _store(
-    resources: Resources, tenant_id: int, file: ContactFile, reason: Reason, counts: dict[str, int]
-) -> Iterator[Rejection]:
-    """Store a file batch by batch, count, and yield what was rejected."""
-    for batch in contact_import.read(
-        file.chunks(),
-        file_name=file.name,
-        file_format=FileFormat.GENERIC,
-        pepper=resources.secrets.recipient_key,
-    ):
-        new = list(_from_batch(batch, reason, source=f"import of {file.name}"))
-        with resources.database.begin() as session:
-            added = suppressions.add(session, tenant_id=tenant_id, suppressions=new)
-        counts["rows"] += batch.rows
-        counts["added"] += added
-        counts["already"] += len(new) - added
-        counts["rejected"] += len(batch.rejections)
-        yield from batch.rejections
-
-
-def _from_batch(batch: Batch, reason: Reason, *, source: str) -> Iterator[NewSuppression]:
-    rows: Iterator[ImportedContact | ImportedSuppression] = chain(
-        batch.contacts, batch.repeated, batch.suppressions
-    )
-    for row in rows:
-        if isinstance(row, ImportedSuppression):
-            why, detail = row.reason, row.detail
-        else:
-            why, detail = _reason(row.attributes.get("reason"), reason), str(row.attributes.get("detail", ""))
-        yield NewSuppression(
-            recipient_key=row.recipient_key,
-            address=row.address,
-            reason=why,
-            source=source,
-            detail=detail[:200],
-        )
-
-
-def _reason(word: object, otherwise: Reason) -> Reason:
-    return Reason(str(word)) if word in set(Reason) else otherwise
-
-
-def export_suppressions(resources: Resources, *, tenant_id: int, target: IO[str]) -> int:
-    """Write all suppressions of a tenant as CSV that is safe in a spreadsheet, and return how many."""
-    with resources.database.begin() as session:
-        found = suppressions.export(session, tenant_id=tenant_id)
-        return csv_files.write_csv(
-            target,
-            EXPORT_COLUMNS,
-            ([row["address"], *(row[name] for name in EXPORT_COLUMNS[1:])] for row in found),
-        )

@@ -42,6 +42,8 @@ EXCEPTIONS = {
     "reconciliation.keep": "one reconciliation looks at all tenants",
     "reconciliation.newest": "one reconciliation looks at all tenants",
     "reconciliation.our_count": "an SES account belongs to all tenants",
+    "suppressions.add_global": "holds for all tenants",
+    "suppressions.end_global": "held for all tenants",
     "tenants.add": "makes the tenant",
     "tenants.by_slug": "finds the tenant",
     "tenants.everyone": "finds the tenants",

@@ -20,7 +20,7 @@ from store import suppressions
 from tasks import campaigns, contacts, judging, tenants
 from tasks.judging import Verdict
 from tasks.resources import Resources
-from tasks.suppressions import import_suppressions
+from tasks.suppression_files import import_suppressions
 from tests.e2e.prefect_api import PrefectApi
 
 

@@ -175,3 +175,20 @@ def test_two_machines_may_upgrade_at_once(empty_url: str) -> None:
     said = [machine.communicate(timeout=60)[1].decode() for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
     assert migrations.current(empty_url) == migrations.head()
+
+
+def test_suppressions_of_before_there_was_a_history_begin_it(empty_url: str) -> None:
+    migrations.upgrade(empty_url, FIRST)
+    with psycopg.connect(empty_url.replace("+psycopg", "")) as connection:
+        connection.execute(POPULATED)
+    migrations.upgrade(empty_url)
+    after = contents(empty_url)
+    (change,), (suppression,) = after["suppression_change"], after["suppression"]
+    told = {name: change[name] for name in ("recipient_key", "what", "reason", "scope", "at")}
+    assert told == {
+        "recipient_key": "key8",
+        "what": "added",
+        "reason": "complaint",
+        "scope": "tenant",
+        "at": suppression["created_at"],
+    }

@@ -41,10 +41,10 @@ def test_a_persons_suppressions_say_where_they_hold(session: Session) -> None:
         ],
     )
     found = suppressions.of(session, tenant_id=tenant_id, recipient_key="k")
-    assert [(each["scope"], each["audience"], each["reason"], each["detail"]) for each in found] == [
+    assert {(each["scope"], each["audience"], each["reason"], each["detail"]) for each in found} == {
         ("tenant", None, "hard_bounce", "5.1.1"),
         ("audience", "news", "unsubscribe", ""),
-    ]
+    }
 
 
 def test_another_tenants_suppressions_are_not_seen(session: Session) -> None:

@@ -18,6 +18,7 @@ from core.suppression import Reason
 from gateways.settings import Settings
 from store import audiences, contact_imports, suppressions
 from store.session import Database, one, rows
+from tasks import suppression_files
 from tasks import suppressions as suppression_tasks
 from tasks.contacts import ImportReport, import_contacts
 from tasks.resources import Resources
@@ -263,7 +264,7 @@ def test_a_file_of_suppressions_keeps_the_reasons_that_it_names(
     file.write_text(
         "email,reason,status\na@x.com,complaint,\nb@x.com,whatever,\nc@x.com,,bounced\nbad,,\nA@x.com,complaint,\n"
     )
-    done = suppression_tasks.import_suppressions(tools, tenant_id=tenant_id, location=str(file))
+    done = suppression_files.import_suppressions(tools, tenant_id=tenant_id, location=str(file))
     assert {name: done[name] for name in ("rows", "added", "already", "rejected")} == {
         "rows": 5,
         "added": 3,
@@ -281,7 +282,7 @@ def test_rejected_lines_of_a_file_of_suppressions_go_to_a_file_too(
     tools: Resources, tenant_id: int, file: Path
 ) -> None:
     file.write_text("email\n" + "bad\n" * 101 + "a@x.com\n")
-    done = suppression_tasks.import_suppressions(tools, tenant_id=tenant_id, location=str(file))
+    done = suppression_files.import_suppressions(tools, tenant_id=tenant_id, location=str(file))
     assert (done["rejected"], len(done["errors"]), done["added"]) == (101, 100, 1)
     assert file.with_name("people.rejected.csv").read_text().splitlines()[1].startswith("102,")
 
@@ -294,9 +295,9 @@ def test_an_export_of_suppressions_can_be_imported_again(
     )
     path = tmp_path / "export.csv"
     with path.open("w", newline="") as target:
-        assert suppression_tasks.export_suppressions(tools, tenant_id=tenant_id, target=target) == 1
+        assert suppression_files.export_suppressions(tools, tenant_id=tenant_id, target=target) == 1
     assert "'+a@x.com" in path.read_text()
-    done = suppression_tasks.import_suppressions(tools, tenant_id=tenant_id, location=str(path))
+    done = suppression_files.import_suppressions(tools, tenant_id=tenant_id, location=str(path))
     assert (done["added"], done["already"]) == (0, 1)
 
 
