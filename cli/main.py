@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "tenant": ("cli.tenant", "app", "The clients that send."),
     "limit": ("cli.limit", "app", "How fast a single tenant may send."),
     "contacts": ("cli.contacts", "app", "People and their consent."),
+    "audience": ("cli.audience", "app", "Lists, and what their readers know them as."),
     "provider": ("cli.provider", "app", "Who keeps the mailboxes of a domain."),
     "suppressions": ("cli.suppressions", "app", "People who must not be mailed."),
     "template": ("cli.template", "app", "Check and render templates."),

@@ -29,6 +29,7 @@ def context_for(
     tenant: Mapping[str, Any],
     campaign: Mapping[str, Any],
     unsubscribe_url: str,
+    preferences_url: str,
 ) -> dict[str, Any]:
     """Return the context of one message.
 
@@ -37,12 +38,14 @@ def context_for(
         tenant: `name`, `postal_address`, `from_address`, `reply_to`, `website`, `locale`.
         campaign: `name`, and `subject` if it has one of its own.
         unsubscribe_url: The contact's own link, opaque.
+        preferences_url: The link to what the contact may choose, opaque too.
     """
     return {
         "contact": dict(contact),
         "tenant": dict(tenant),
         "campaign": dict(campaign),
         "unsubscribe_url": unsubscribe_url,
+        "preferences_url": preferences_url,
     }
 
 

@@ -119,6 +119,8 @@ class SkipReason(StrEnum):
     CANCELLED = "cancelled"
     TOO_LATE = "too_late"  # the campaign's end came first
     TOO_OFTEN = "too_often"  # the person has had as many messages as the tenant wants, within so many days
+    WANTS_LESS = "wants_less"  # the person has chosen a message a week or a month, and has had it
+    PAUSED = "paused"  # the person has asked for a pause
 
 
 class Policy(StrEnum):

@@ -82,6 +82,7 @@ def check_message(
     headers: Mapping[str, str],
     postal_address: str,
     unsubscribe_url: str,
+    preferences_url: str = "",
     recipient: str = "",
     sending_domains: Collection[str] = (),
     lang: str = "",
@@ -93,6 +94,7 @@ def check_message(
         headers: At least `From` and the two list headers.
         postal_address: The tenant's, which must be readable in both parts.
         unsubscribe_url: The contact's own, which both parts must lead to.
+        preferences_url: The contact's own too; no rule asks for it.
         recipient: The contact's address, which no link may tell; "" asks nothing.
         sending_domains: The tenant's, in lower case; none asks nothing.
         lang: The tag of the language that the HTML is written in; "" asks nothing.
@@ -103,6 +105,7 @@ def check_message(
         recipient=recipient,
         postal_address=postal_address,
         unsubscribe_url=unsubscribe_url,
+        preferences_url=preferences_url,
         sending_domains=frozenset(sending_domains),
         lang=lang,
     )

@@ -5,7 +5,7 @@ left for each message is to fill in holes.
 
 Terms:
     sources: the files of one template, its variants' and the shared ones they may name; their digest is its address.
-    context: the data of one message: `contact`, `tenant`, `campaign`, `unsubscribe_url`.
+    context: the data of one message: `contact`, `tenant`, `campaign`, `unsubscribe_url`, `preferences_url`.
     fields: the dotted names that a template asks for, such as `contact.first_name`.
 
 Invariants:

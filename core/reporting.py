@@ -243,6 +243,8 @@ _SKIPPED = {
     SkipReason.CANCELLED: "the campaign was cancelled",
     SkipReason.TOO_LATE: "the campaign was given up before the message's turn came",
     SkipReason.TOO_OFTEN: "the person has had as many messages lately as the tenant allows",
+    SkipReason.WANTS_LESS: "the person wants less mail, and has had one message lately",
+    SkipReason.PAUSED: "the person has asked for a pause, after which mail begins again by itself",
 }
 
 _STANDING = {

@@ -56,6 +56,7 @@ class Sample:
     recipient: str
     postal_address: str
     unsubscribe_url: str
+    preferences_url: str
     sending_domains: frozenset[str]
     lang: str
     page: markup.Page
@@ -80,8 +81,10 @@ class Sample:
 
     @property
     def foreign_links(self) -> Iterator[Link]:
-        """Yield those that are not our own link to unsubscribe, which in a demo leads to 127.0.0.1."""
-        return (link for link in self.real_links if link.url != self.unsubscribe_url)
+        """Yield those that are not our own links of this person, which in a demo lead to 127.0.0.1."""
+        return (
+            link for link in self.real_links if link.url not in {self.unsubscribe_url, self.preferences_url}
+        )
 
 
 def take_apart(
@@ -92,6 +95,7 @@ def take_apart(
     postal_address: str,
     unsubscribe_url: str,
     sending_domains: frozenset[str],
+    preferences_url: str = "",
     lang: str = "",
 ) -> Sample:
     """Return the sample of a rendered message."""
@@ -104,6 +108,7 @@ def take_apart(
         recipient=recipient,
         postal_address=postal_address,
         unsubscribe_url=unsubscribe_url,
+        preferences_url=preferences_url,
         sending_domains=sending_domains,
         lang=lang,
         page=page,

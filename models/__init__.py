@@ -8,6 +8,7 @@ from models.delivery import AuditEntry, CampaignRollup, Delivery, DeliveryAttemp
 from models.inbox_event import InboxEvent
 from models.ledger_quarantine import LedgerQuarantine
 from models.mailbox_domain import MailboxDomain
+from models.preference import MailedUnsubscribe, Preference
 from models.preflight_override import PreflightOverride
 from models.reconciliation import ReconciledHour, Reconciliation
 from models.seed import SeedAddress, SeedList, SeedSend
@@ -42,6 +43,8 @@ __all__ = [
     "InboxEvent",
     "LedgerQuarantine",
     "MailboxDomain",
+    "MailedUnsubscribe",
+    "Preference",
     "PreflightOverride",
     "ProviderStanding",
     "RateLimit",

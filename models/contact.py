@@ -48,7 +48,7 @@ class Contact(SQLModel, table=True):
 
 
 class Audience(SQLModel, table=True):
-    """A named list of contacts."""
+    """A named list of contacts. `title` is what readers know it as; without one no page names it."""
 
     __tablename__ = "audience"
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
@@ -56,6 +56,7 @@ class Audience(SQLModel, table=True):
     tenant_id: int = Field(sa_column=tenant_key())
     id: int | None = Field(default=None, sa_column=identity())
     name: str = Field(sa_column=words("name"))
+    title: str = Field(default="", sa_column=words("title", ""))
     created_at: datetime | None = Field(default=None, sa_column=created())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlmodel import Session
 
 from core.errors import NotFoundError
-from store.session import Row, one, rows
+from store.session import Row, count, one, rows
 
 
 def get_or_create(session: Session, *, tenant_id: int, name: str) -> int:
@@ -48,17 +48,31 @@ def find(session: Session, *, tenant_id: int, name: str) -> int:
     return int(found["id"])
 
 
+def set_title(session: Session, *, tenant_id: int, audience_id: int, title: str) -> bool:
+    """Keep what readers know an audience as, "" for nothing; say whether that is new."""
+    return bool(
+        count(
+            session,
+            """UPDATE audience SET title = :title
+               WHERE tenant_id = :tenant_id AND id = :audience_id AND title <> :title""",
+            tenant_id=tenant_id,
+            audience_id=audience_id,
+            title=title,
+        )
+    )
+
+
 def everyone(session: Session, *, tenant_id: int) -> Sequence[Row]:
-    """Return id, name and number of members of all audiences, by name."""
+    """Return id, name, title and number of members of all audiences, by name."""
     return rows(
         session,
         """
-        SELECT audience.id, audience.name, count(member.contact_id) AS members
+        SELECT audience.id, audience.name, audience.title, count(member.contact_id) AS members
         FROM audience
         LEFT JOIN audience_member AS member
             ON member.tenant_id = audience.tenant_id AND member.audience_id = audience.id
         WHERE audience.tenant_id = :tenant_id
-        GROUP BY audience.id, audience.name
+        GROUP BY audience.id, audience.name, audience.title
         ORDER BY audience.name
         """,
         tenant_id=tenant_id,

@@ -65,12 +65,16 @@ WITH candidate AS (
         WHERE recipient_key >= :key_from AND recipient_key < :key_below) AS found
     WHERE expires_at IS NULL OR expires_at > now()
     ORDER BY recipient_key, CASE reason {_STRENGTH} END
+), paused AS (
+    SELECT recipient_key FROM preference
+    WHERE tenant_id = :tenant_id AND paused_until > now() AND recipient_key >= :key_from AND recipient_key < :key_below
 ), judged AS (
     SELECT candidate.id, candidate.recipient_key, candidate.address, candidate.engaged_at,
            CASE WHEN suppressed.reason IS NOT NULL THEN suppressed.reason
                 WHEN candidate.state = 'retired' THEN 'retired'
-                WHEN candidate.nth > 1 THEN 'duplicate' END AS reason
-    FROM candidate LEFT JOIN suppressed USING (recipient_key)
+                WHEN candidate.nth > 1 THEN 'duplicate'
+                WHEN paused.recipient_key IS NOT NULL THEN 'paused' END AS reason
+    FROM candidate LEFT JOIN suppressed USING (recipient_key) LEFT JOIN paused USING (recipient_key)
 )"""  # noqa: S608  # the only text put in is our own enums
 
 

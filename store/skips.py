@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlmodel import Session
 
 from core.deliveries import State
+from core.preferences import APART
 from core.suppression import SKIP_REASONS
 from store.session import count, rows
 
@@ -87,6 +88,44 @@ def skip_too_often(
         delivery_ids=list(delivery_ids),
         messages=messages,
         within=within,
+    )
+    return {row["id"] for row in skipped}
+
+
+_APART = " ".join(f"WHEN '{name}' THEN interval '{apart}'" for name, apart in APART.items())
+
+
+def skip_unwanted(session: Session, *, tenant_id: int, token: str, delivery_ids: Sequence[int]) -> set[int]:
+    """Skip the claimed deliveries whose person has asked for a pause, or wants less than this; return their ids.
+
+    Of a person with several contacts the messages to all of them count; for the rest see `skip_too_often`.
+    """
+    skipped = rows(
+        session,
+        f"""WITH wanted AS MATERIALIZED (
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, id FROM unnest(CAST(:delivery_ids AS bigint[])) AS id
+           ), preferring AS MATERIALIZED (
+               SELECT d.tenant_id, d.id, d.recipient_key, p.paused_until > now() AS is_paused,
+                      CASE p.frequency {_APART} END AS apart
+               FROM wanted w JOIN delivery d ON d.tenant_id = w.tenant_id AND d.id = w.id
+               JOIN preference p ON p.tenant_id = d.tenant_id AND p.recipient_key = d.recipient_key
+           ), unwanted AS (
+               SELECT r.tenant_id, r.id, CASE WHEN r.is_paused THEN 'paused' ELSE 'wants_less' END AS reason
+               FROM preferring r
+               WHERE r.is_paused OR EXISTS (
+                   SELECT FROM contact k JOIN delivery o ON o.tenant_id = k.tenant_id AND o.contact_id = k.id
+                   WHERE k.tenant_id = r.tenant_id AND k.recipient_key = r.recipient_key
+                     AND o.state IN ('submitting', 'in_doubt', 'sent', 'unconfirmed')
+                     AND o.submitted_at > clock_timestamp() - r.apart)
+           )
+           UPDATE delivery d SET state = 'skipped', skip_reason = unwanted.reason, claim_token = NULL, lease_until = NULL,
+               resolved_by = 'policy', resolved_at = clock_timestamp()
+           FROM unwanted
+           WHERE d.tenant_id = unwanted.tenant_id AND d.id = unwanted.id AND d.state = 'claimed' AND d.claim_token = :token
+           RETURNING d.id""",  # noqa: S608  # our own numbers
+        tenant_id=tenant_id,
+        token=token,
+        delivery_ids=list(delivery_ids),
     )
     return {row["id"] for row in skipped}
 

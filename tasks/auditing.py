@@ -10,13 +10,14 @@ from core.auditing import Schedule
 from core.errors import InputError, TemplateError
 from core.rendering import Content, TemplateSources
 from core.sampling import Candidate
+from core.unsubscribe import NOBODY
 from gateways.render_process import RemoteTemplate
 from store import audiences, auditing, campaigns, tenants
 from store import preflight as records
 from store.deliveries import Claimed
 from store.session import Session
 from tasks.log import run_logger
-from tasks.messages import Job, Voice, context, context_of, unsubscribe_url
+from tasks.messages import Job, Voice, context, context_of, links_of
 from tasks.resources import Resources
 from tasks.templates import sources_for
 
@@ -213,8 +214,8 @@ def of_template(
     found: dict[int, str] = {}
     failed: dict[int, str] = {}
     for contact in contacts:
-        url = unsubscribe_url(resources, tenant_id=voice.tenant_id, delivery_id=0)
-        data = context(voice, contact.address, contact.attributes, url)
+        links = links_of(resources, tenant_id=voice.tenant_id, delivery_id=NOBODY)
+        data = context(voice, contact.address, contact.attributes, links)
         try:
             found[contact.id] = found_in(compiled, data, compiled.render(data))
         except (TemplateError, InputError) as error:

@@ -1,12 +1,13 @@
 """History: everything we know of one person's mail at one tenant, for whoever has to answer the person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from core import addresses, reporting
 from core.errors import InvalidAddressError
-from store import campaigns, contacts, suppressions, tenants
+from core.preferences import Frequency
+from store import campaigns, contacts, preferences, suppressions, tenants
 from store.session import Row, Session
 from tasks.resources import Resources
 
@@ -27,20 +28,46 @@ def why(resources: Resources, *, tenant_slug: str, address_text: str) -> dict[st
         try:
             address = addresses.parse(address_text)
         except InvalidAddressError as error:
-            return _answer(f"{error.message} ({error.code})", [], [], imports)
+            return _answer(f"{error.message} ({error.code})", [], [], imports, {})
         key = addresses.recipient_key(address.comparable, resources.secrets.recipient_key)
         spellings = contacts.contacts_by_recipient_key(session, tenant_id=tenant_id, recipient_key=key)
+        chosen = preferences.of(session, tenant_id=tenant_id, recipient_key=key)
         suppressed = suppressions.of(session, tenant_id=tenant_id, recipient_key=key)
         past = campaigns.history(session, tenant_id=tenant_id, recipient_key=key)
         found = [_delivery(session, tenant_id, row) for row in past]
     standing = [dict(row) for row in suppressed]
-    return _answer(_summary(len(spellings), standing, found), standing, found, imports)
+    summary = _summary(len(spellings), standing, found) + _wish(chosen)
+    return _answer(summary, standing, found, imports, chosen)
 
 
 def _answer(
-    summary: str, suppressed: list[dict[str, Any]], found: list[dict[str, Any]], imports: list[dict[str, Any]]
+    summary: str,
+    suppressed: list[dict[str, Any]],
+    found: list[dict[str, Any]],
+    imports: list[dict[str, Any]],
+    chosen: Mapping[str, Any],
 ) -> dict[str, Any]:
-    return {"summary": summary, "suppressions": suppressed, "deliveries": found, "imports": imports}
+    return {
+        "summary": summary,
+        "suppressions": suppressed,
+        "preferences": chosen,
+        "deliveries": found,
+        "imports": imports,
+    }
+
+
+def _wish(chosen: Mapping[str, Any]) -> str:
+    """Return what the person has chosen, as the end of a summary; "" if it is the usual."""
+    told = _WISHES.get(chosen["frequency"], "")
+    if chosen["paused_until"]:
+        told += f" Has asked for a break until {chosen['paused_until']:%Y-%m-%d}."
+    return told
+
+
+_WISHES = {
+    Frequency.WEEKLY: " Wants one message a week.",
+    Frequency.MONTHLY: " Wants one message a month.",
+}
 
 
 def _summary(spellings: int, suppressed: list[dict[str, Any]], found: list[dict[str, Any]]) -> str:

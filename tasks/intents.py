@@ -1,8 +1,8 @@
 """Intents: in one transaction, which messages of a window may be called. From its commit on their calls may exist.
 
 Everything that can forbid a message is asked here, under the lock of the account's row, so that nothing comes between the
-question and the intent: the campaign and its tenant, the template, suppressions, how often the person was mailed, the caps of
-the day, and a vanguard's place.
+question and the intent: the campaign and its tenant, the template, suppressions, what the person prefers, how often they were
+mailed, the caps of the day, and a vanguard's place.
 """
 
 import secrets
@@ -90,7 +90,7 @@ class Intents:
         return Begun(day.on, begun, len(skipped))
 
     def _skipped(self, session: Session, token: str, delivery_ids: Sequence[int]) -> set[int]:
-        """Skip who was suppressed since the plan, and who has had as many messages lately as the tenant allows."""
+        """Skip who was suppressed since the plan, who wants no mail now, and who has had as much as the tenant allows."""
         tenant_id = self._job.tenant_id
         skipped = skips.skip_suppressed(
             session,
@@ -99,6 +99,7 @@ class Intents:
             token=token,
             delivery_ids=delivery_ids,
         )
+        skipped |= skips.skip_unwanted(session, tenant_id=tenant_id, token=token, delivery_ids=delivery_ids)
         cap = self._claimer.clockwork.frequency if self._claimer.clockwork else None
         if cap is None:
             return skipped

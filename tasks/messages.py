@@ -81,13 +81,13 @@ def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:
         TemplateError: The template and this contact's data do not fit.
         InputError: A header of the result is not one (`header_invalid`).
     """
-    url = unsubscribe_url(resources, tenant_id=job.tenant_id, delivery_id=delivery.delivery_id)
+    links = links_of(resources, tenant_id=job.tenant_id, delivery_id=delivery.delivery_id)
     return Message(
         from_header=job.from_header,
         reply_to=job.tenant.reply_to,
         recipient=delivery.address,
-        content=job.template.render(context(job.voice, delivery.address, delivery.attributes, url)),
-        headers=headers.list_headers(url),
+        content=job.template.render(context(job.voice, delivery.address, delivery.attributes, links)),
+        headers=headers.list_headers(links.unsubscribe),
         configuration_set=job.tenant.configuration_set,
         ses_tenant_name=job.tenant.ses_tenant_name,
     )
@@ -95,11 +95,11 @@ def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:
 
 def context_of(resources: Resources, job: Job, delivery: Claimed) -> dict[str, Any]:
     """Return what the template sees of one delivery's contact."""
-    url = unsubscribe_url(resources, tenant_id=job.tenant_id, delivery_id=delivery.delivery_id)
-    return context(job.voice, delivery.address, delivery.attributes, url)
+    links = links_of(resources, tenant_id=job.tenant_id, delivery_id=delivery.delivery_id)
+    return context(job.voice, delivery.address, delivery.attributes, links)
 
 
-def context(voice: Voice, address: str, attributes: Mapping[str, Any], url: str) -> dict[str, Any]:
+def context(voice: Voice, address: str, attributes: Mapping[str, Any], links: "Links") -> dict[str, Any]:
     """Return what a template sees of one contact."""
     tenant = voice.tenant
     return context_for(
@@ -113,12 +113,21 @@ def context(voice: Voice, address: str, attributes: Mapping[str, Any], url: str)
             "locale": tenant.locale,
         },
         campaign={"name": voice.campaign_name},
-        unsubscribe_url=url,
+        unsubscribe_url=links.unsubscribe,
+        preferences_url=links.preferences,
     )
 
 
-def unsubscribe_url(resources: Resources, *, tenant_id: int, delivery_id: int) -> str:
-    """Return the link of RFC 8058 for one delivery; it names nobody."""
-    claim = Claim(tenant_id=tenant_id, delivery_id=delivery_id, purpose=Purpose.UNSUBSCRIBE)
-    token = unsubscribe.sign(claim, resources.secrets.token_keys[0])
-    return f"{resources.settings.public_url}/u/{token}"
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links of one delivery to our own pages; they name nobody."""
+
+    unsubscribe: str  # RFC 8058
+    preferences: str
+
+
+def links_of(resources: Resources, *, tenant_id: int, delivery_id: int) -> Links:
+    """Return the links of one delivery, or with `NOBODY` those of a test, which work and stop nothing."""
+    key, base = resources.secrets.token_keys[0], resources.settings.public_url
+    tokens = {purpose: unsubscribe.sign(Claim(tenant_id, delivery_id, purpose), key) for purpose in Purpose}
+    return Links(f"{base}/u/{tokens[Purpose.UNSUBSCRIBE]}", f"{base}/p/{tokens[Purpose.PREFERENCES]}")

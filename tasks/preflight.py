@@ -15,6 +15,7 @@ from core.forecast import Forecast
 from core.preflight import Finding
 from core.sampling import Candidate
 from core.tenants import TenantState
+from core.unsubscribe import NOBODY
 from gateways import templates
 from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
@@ -24,7 +25,7 @@ from store import outlook as outlooks
 from store import preflight as records
 from store.session import Session
 from tasks import spoken
-from tasks.messages import Voice, context, load_job, unsubscribe_url
+from tasks.messages import Voice, context, links_of, load_job
 from tasks.resources import Resources
 from tasks.spoken import Wish
 
@@ -327,17 +328,22 @@ def _findings_of(
     contact: Candidate,
     domains: Sequence[str],
 ) -> list[Finding]:
-    url = unsubscribe_url(resources, tenant_id=voice.tenant_id, delivery_id=0)
+    links = links_of(resources, tenant_id=voice.tenant_id, delivery_id=NOBODY)
     try:
-        content = template.render(context(voice, contact.address, contact.attributes, url))
+        content = template.render(context(voice, contact.address, contact.attributes, links))
     except (TemplateError, InputError) as error:
         return [_forbidding(error.code, error.message, "template", error.hint)]
     sender = headers.from_header(voice.tenant.from_name, voice.tenant.from_address)
     return preflight.check_message(
         content,
-        headers={"From": sender, "Reply-To": voice.tenant.reply_to, **headers.list_headers(url)},
+        headers={
+            "From": sender,
+            "Reply-To": voice.tenant.reply_to,
+            **headers.list_headers(links.unsubscribe),
+        },
         postal_address=voice.tenant.postal_address,
-        unsubscribe_url=url,
+        unsubscribe_url=links.unsubscribe,
+        preferences_url=links.preferences,
         recipient=contact.address,
         sending_domains=domains,
         lang=spoken.language_of(voice, template, contact),

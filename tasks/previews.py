@@ -8,11 +8,12 @@ from core import headers, preview
 from core.errors import InputError, TemplateError
 from core.preview import HEIGHT_PIXELS, Sample
 from core.sampling import Candidate
+from core.unsubscribe import NOBODY
 from gateways import screenshots, templates
 from gateways.render_process import RemoteTemplate
 from store import audiences, tenants
 from tasks import spoken
-from tasks.messages import Voice, context, unsubscribe_url
+from tasks.messages import Voice, context, links_of
 from tasks.preflight import samples
 from tasks.resources import Resources
 
@@ -100,12 +101,12 @@ def sample_of(
         InputError: A header of the result is not one.
     """
     tenant = voice.tenant
-    url = unsubscribe_url(resources, tenant_id=voice.tenant_id, delivery_id=0)
+    links = links_of(resources, tenant_id=voice.tenant_id, delivery_id=NOBODY)
     sender = headers.from_header(tenant.from_name, tenant.from_address)
     return Sample(
         label=label,
-        content=template.render(context(voice, contact.address, contact.attributes, url)),
-        headers={"From": sender, "Reply-To": tenant.reply_to, **headers.list_headers(url)},
+        content=template.render(context(voice, contact.address, contact.attributes, links)),
+        headers={"From": sender, "Reply-To": tenant.reply_to, **headers.list_headers(links.unsubscribe)},
         locale=tag,
     )
 

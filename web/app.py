@@ -13,7 +13,17 @@ from core.errors import (
     UntrustedEventError,
 )
 from store.session import TRANSIENT
-from web import campaigns, dashboard, health, operators, recipients, sns_webhook, unsubscribe
+from web import (
+    campaigns,
+    dashboard,
+    health,
+    operators,
+    preferences,
+    readers,
+    recipients,
+    sns_webhook,
+    unsubscribe,
+)
 from web.doors import Doors
 from web.guard import Guard
 from web.pages import SECURITY_HEADERS
@@ -29,9 +39,10 @@ def create_app(doors: Doors | None = None) -> FastAPI:
     app = FastAPI(title="Posthouse", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.doors = doors or Doors()
     app.add_middleware(Guard, headers=SECURITY_HEADERS.items())
-    for room in (unsubscribe, sns_webhook, health, dashboard, operators, campaigns, recipients):
+    rooms = (unsubscribe, preferences, sns_webhook, health, dashboard, operators, campaigns, recipients)
+    for room in rooms:
         app.include_router(room.router)
-    app.add_exception_handler(unsubscribe.BadLinkError, unsubscribe.refuse)
+    app.add_exception_handler(readers.BadLinkError, readers.refuse)
     app.add_exception_handler(operators.NotSignedInError, operators.refuse_nobody)
     app.add_exception_handler(operators.ForeignFormError, operators.refuse_foreign)
     app.add_exception_handler(operators.NoSuchPageError, operators.refuse_nowhere)

@@ -79,12 +79,13 @@ def test_fields_are_the_dotted_names_that_a_template_asks_for() -> None:
     }
 
 
-def test_the_context_is_four_names() -> None:
+def test_the_context_is_five_names() -> None:
     context = context_for(
         contact={"email": "ada@example.com"},
         tenant={"name": "T"},
         campaign={"name": "C"},
         unsubscribe_url="https://e.example/u",
+        preferences_url="https://e.example/p",
     )
 
     assert context == {
@@ -92,6 +93,7 @@ def test_the_context_is_four_names() -> None:
         "tenant": {"name": "T"},
         "campaign": {"name": "C"},
         "unsubscribe_url": "https://e.example/u",
+        "preferences_url": "https://e.example/p",
     }
 
 

@@ -96,7 +96,7 @@ class Outline(html.parser.HTMLParser):
 
 def test_the_page_can_be_used_without_eyes_or_mouse(client: TestClient, mailed: Mailed, link: Link) -> None:
     tags = Outline(client.get(link(mailed)).text).tags
-    assert ("html", {"lang": "en"}) in tags
+    assert ("html", {"lang": "en", "dir": "ltr"}) in tags
     assert [tag for tag, _ in tags].count("h1") == 1
     assert [attributes["value"] for tag, attributes in tags if tag == "button"] == ["audience", "tenant"]
     assert {tag for tag, _ in tags} >= {"title", "main", "form"}
@@ -108,6 +108,7 @@ def test_the_page_can_be_used_without_eyes_or_mouse(client: TestClient, mailed: 
         pytest.param({"data": ONE_CLICK}, id="form, as Gmail posts"),
         pytest.param({"files": {"List-Unsubscribe": (None, "One-Click")}}, id="multipart, as Yahoo posts"),
         pytest.param({"content": b"List-Unsubscribe=One-Click"}, id="without a content type"),
+        pytest.param({"files": {"scope": ("a.txt", b"tenant")}}, id="with a file"),
         pytest.param({"content": b"", "headers": {"content-type": "application/x-www-form-urlencoded"}}, id="empty"),
         pytest.param({"content": b"junk", "headers": {"content-type": "multipart/form-data; boundary=x"}}, id="broken multipart"),
         pytest.param({"json": {"scope": "tenant"}}, id="JSON"),
