@@ -3,17 +3,13 @@
 `POSTHOUSE_SCREENSHOTS=docs/images` keeps the pictures that docs/operating.md shows.
 """
 
-import os
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from core.campaigns import CampaignState
 from core.suppression import Reason
@@ -21,29 +17,19 @@ from gateways.settings import Settings
 from store.session import Database, run
 from tests.builders import Scene, a_campaign, a_contact, a_scene, an_account, plan, suppress
 from tests.fakes import REGION
-from tests.plugins.skips import AXE, CHROMIUM
+from tests.web.browsing import DESK, PHONE, a_browser, findings, fits, open_page, picture, served
 from tests.web.conftest import KEY
 from tests.web.console import PASSWORD
-from web.app import create_app
 from web.doors import Doors
 
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
-SECONDS = 1_000
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
-        )
-        expect.set_options(timeout=20 * SECONDS)
+    with a_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -53,14 +39,8 @@ def url(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     doors = Doors(
         Settings(operator_password=PASSWORD, state_dir=tmp_path), database=database, token_keys=[KEY]
     )
-    server = uvicorn.Server(uvicorn.Config(create_app(doors), port=0, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with served(doors) as url:
+        yield url
 
 
 @pytest.fixture
@@ -99,33 +79,12 @@ def name(session: Any, scene: Scene, words: str) -> None:
     run(session, "UPDATE campaign SET name = :name WHERE id = :id", name=words, id=scene.campaign_id)
 
 
-def open_page(
-    browser: Browser, viewport: dict[str, int], *, scripts: bool = False, dark: bool = False
-) -> Page:
-    context = browser.new_context(
-        viewport=viewport, java_script_enabled=scripts, color_scheme="dark" if dark else "light"
-    )
-    context.set_default_timeout(20 * SECONDS)
-    return context.new_page()
-
-
 def sign_in(page: Page, url: str) -> None:
     page.goto(f"{url}/campaigns")
     page.get_by_label("Your name").fill("Ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Campaigns")).to_be_visible()
-
-
-def picture(page: Page, stem: str) -> None:
-    if folder := os.environ.get("POSTHOUSE_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{stem}.png", full_page=True)
-
-
-def fits(page: Page) -> bool:
-    """Whether nothing sticks out on the right. The browser is asked from outside the page, whose scripts are off."""
-    metrics = page.context.new_cdp_session(page).send("Page.getLayoutMetrics")
-    return metrics["cssContentSize"]["width"] <= metrics["cssLayoutViewport"]["clientWidth"]
 
 
 @pytest.mark.parametrize(("viewport", "width"), [(PHONE, "phone"), (DESK, "desktop")], ids=["phone", "desk"])
@@ -196,13 +155,6 @@ def test_the_keyboard_alone_is_enough(browser: Browser, url: str, scene: Scene) 
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     expect(page.get_by_role("status")).to_contain_text("Paused.")
-
-
-def findings(page: Page) -> list[str]:
-    """What axe-core finds of WCAG 2.2 A and AA, and of its own best practices."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("async () => (await axe.run()).violations")
-    return [f"{one['impact']} {one['id']}: {node['html']}" for one in found for node in one["nodes"]]
 
 
 @pytest.mark.node
