@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -18,16 +17,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli import demo_data, processes
-from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stderr, stdout
+from cli import demo_data, demo_readers, demo_report, processes
+from cli.output import AsJson, Failed, answer, errors_as_answers, stderr
 from cli.stack import Stack
 from core import warmup_schedule
-from core.facts import Fact
 from core.suppression import Reason
 from gateways.settings import Settings
 from models import Tenant
 from store import suppressions
-from tasks import campaigns, contacts, events, forecasts, judging, mailbox_domains, tenants
+from tasks import campaigns, contacts, events, forecasts, judging, mailbox_domains, rollups, tenants
 from tasks import hygiene as hygiene_steps
 from tasks.events import DrainReport
 from tasks.judging import Verdict
@@ -113,7 +111,7 @@ def demo(
         with stack:
             document = _show_it_all(stack, folder, people, seed)
             document = {"seconds": round(time.monotonic() - began, 1), **document, "urls": stack.urls}
-            answer(document, as_json=as_json, show=lambda: _report(document))
+            answer(document, as_json=as_json, show=lambda: demo_report.show(document))
             if stay if stay is not None else _somebody_watches(as_json=as_json):
                 _say("It keeps running, so that you can look around. Ctrl-C ends it.")
                 stack.watch()
@@ -140,7 +138,17 @@ def _show_it_all(stack: Stack, folder: Path, people: int, seed: int) -> dict[str
     campaign_ids, told = _send_through_prefect(resources, stack)
     told += _collect_events(resources, stack)
     _say(f"{told.applied:,} events applied, {told.duplicates:,} were duplicates")
-    added = {client.slug: _clean(resources, client.slug, len(forbidden[client.slug])) for client in CLIENTS}
+    for slug, campaign_id in campaign_ids.items():
+        left = demo_readers.leave(
+            resources,
+            stack.urls["web"],
+            tenant_id=tenants.id_of(resources, slug),
+            campaign_id=campaign_id,
+            seed=seed,
+        )
+        _say(f"{slug}: {left} readers have unsubscribed by one click")
+    hygiene = {client.slug: _clean(resources, client.slug) for client in CLIENTS}
+    found = _reconcile()
     verdict = judging.judge(
         resources,
         stack.accept_log,
@@ -149,9 +157,11 @@ def _show_it_all(stack: Stack, folder: Path, people: int, seed: int) -> dict[str
     )
     return {
         "tenants": [
-            _line(resources, slug, campaign_id, added[slug]) for slug, campaign_id in campaign_ids.items()
+            _line(resources, slug, campaign_id, hygiene=hygiene[slug], before=len(forbidden[slug]))
+            for slug, campaign_id in campaign_ids.items()
         ],
         "judge": verdict.as_json(),
+        "reconciliation": found,
     }
 
 
@@ -247,68 +257,38 @@ def _collect_events(resources: Resources, stack: Stack) -> DrainReport:
     return total
 
 
-def _clean(resources: Resources, slug: str, before: int) -> int:
-    """Run the nightly hygiene; return how many suppressions the evening has added."""
+def _clean(resources: Resources, slug: str) -> dict[str, int]:
+    """Run the nightly hygiene; return whom it has suppressed, by rule, and how many it has retired."""
     tenant_id = tenants.id_of(resources, slug)
-    hygiene_steps.run(resources, tenant_id=tenant_id)
+    done = hygiene_steps.run(resources, tenant_id=tenant_id)
     campaigns.settle(resources, tenant_id=tenant_id)
+    return {**done.suppressed, "retired": done.retired}
+
+
+def _suppressions(resources: Resources, slug: str) -> int:
+    tenant_id = tenants.id_of(resources, slug)
     with resources.database.begin() as session:
-        return sum(1 for _ in suppressions.export(session, tenant_id=tenant_id)) - before
+        return sum(1 for _ in suppressions.export(session, tenant_id=tenant_id))
 
 
-def _line(resources: Resources, slug: str, campaign_id: int, suppressions_added: int) -> dict[str, Any]:
-    status = campaigns.status_of(resources, campaign_id)
+def _reconcile() -> str:
+    """Let the worker look for what is missing, and write the campaigns' reports anew; return what it found, in words."""
+    from cli.prefect_runs import run_to_its_end  # noqa: PLC0415  # Prefect reads its address when it is imported
+
+    return run_to_its_end("reconcile-events/reconcile-events", {}).rpartition("; ")[2]
+
+
+def _line(
+    resources: Resources, slug: str, campaign_id: int, *, hygiene: dict[str, int], before: int
+) -> dict[str, Any]:
+    results = rollups.results(resources, campaign_id)
     outlook = forecasts.outlook(resources, campaign_id)
+    told = results.as_json()
     return {
         "tenant": slug,
-        **status.as_json(),
-        "events": campaigns.event_counts(resources, campaign_id),
-        "suppressions_added": suppressions_added,
-        "forecast": outlook.as_json() if status.pending else None,
+        **results.status.as_json(),
+        **{name: told[name] for name in ("events", "bounces", "complaints", "unsubscribes")},
+        "hygiene": hygiene,
+        "suppressions_added": _suppressions(resources, slug) - before,
+        "forecast": outlook.as_json() if results.status.pending else None,
     }
-
-
-def _report(document: dict[str, Any]) -> None:
-    """Show the evening as a person reads it."""
-    stdout.print(
-        listing(("", *[line["tenant"] for line in document["tenants"]]), _table(document["tenants"]))
-    )
-    for line in document["tenants"]:
-        if outlook := line["forecast"]:
-            stdout.print(
-                f"{line['tenant']}: out of today's allowance; {outlook['waiting']:,} wait until "
-                f"{outlook['resumes_on']}, done about {outlook['done_on']}.",
-                highlight=False,
-            )
-    judge, colour = document["judge"], "green" if Verdict(**document["judge"]).ok else "red"
-    stdout.print(
-        f"[{colour}]The judge: {judge['accepted']:,} accepted by SES, {judge['duplicates']} twice, "
-        f"{judge['suppressed_accepted']} to suppressed people, {judge['lost']} lost, "
-        f"{judge['unrecorded']} unrecorded.[/{colour}]",
-        highlight=False,
-    )
-    stdout.print(f"Flow runs and reports: {document['urls']['prefect']}", highlight=False)
-    stdout.print(f"Dashboard:             {document['urls']['web']}", highlight=False)
-    stdout.print(f"{document['seconds']} seconds", highlight=False)
-
-
-_PARTS: Final = ("audience", "sent", "pending", "failed", "in_doubt", "unconfirmed")
-
-
-def _table(lines: Sequence[dict[str, Any]]) -> list[list[object]]:
-    """Return one row for each part, skip reason and kind of event, with a column for each tenant."""
-    reasons = sorted({reason for line in lines for reason in line["skipped"]["by_reason"]})
-    kinds = [fact for fact in Fact if any(fact in line["events"] for line in lines)]
-    table: list[list[object]] = [[part.replace("_", " "), *(line[part] for line in lines)] for part in _PARTS]
-    table += [
-        [
-            f"skipped: {reason.replace('_', ' ')}",
-            *(line["skipped"]["by_reason"].get(reason, 0) for line in lines),
-        ]
-        for reason in reasons
-    ]
-    table += [
-        [f"event: {fact.replace('_', ' ')}", *(line["events"].get(fact, 0) for line in lines)]
-        for fact in kinds
-    ]
-    return [*table, ["suppressions added", *(line["suppressions_added"] for line in lines)]]

@@ -50,7 +50,7 @@ def reconcile(
 ) -> None:
     """Take what is on the queues, then say what SES should have reported and has not. Exit 1 if anything is missing."""
     with errors_as_answers(as_json=as_json):
-        events.drain(resources())
+        reconciliation.drain(resources())
         report = reconciliation.run(resources(), Wish(is_thorough=True, canaries=canary))
         answer(report.as_json(), as_json=as_json, show=lambda: _show(report))
         if report.findings:

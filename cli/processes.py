@@ -25,7 +25,7 @@ from core.errors import ConfigurationError
 _TAIL_LINES = 15
 
 # A proxy of the user's environment must not be asked for 127.0.0.1.
-_LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ def wait_for_url(url: str, child: Child, *, seconds: float) -> None:
 def answers(url: str, *, below: int = 500) -> bool:
     """Whether a GET is answered with a status below the given one."""
     try:
-        with _LOCAL.open(url, timeout=5) as response:
+        with LOCAL.open(url, timeout=5) as response:
             return bool(response.status < below)
     except urllib.error.HTTPError as error:
         error.close()
@@ -151,7 +151,7 @@ def answers(url: str, *, below: int = 500) -> bool:
 
 def post(url: str) -> Any:
     """Return the JSON that a POST without a body is answered with."""
-    with _LOCAL.open(urllib.request.Request(url, method="POST"), timeout=60) as response:  # noqa: S310  # our own URL
+    with LOCAL.open(urllib.request.Request(url, method="POST"), timeout=60) as response:  # noqa: S310  # our own URL
         return json.load(response)
 
 

@@ -5,16 +5,17 @@ from core.results import Results
 from core.results_report import segment_name
 
 
-_SHOWN = (
-    "confirmed",
-    "delivered",
-    "hard_bounces",
-    "soft_bounces",
-    "blocked",
-    "complaints",
-    "opened",
-    "clicked",
-)
+# Columns so narrow that a table fits into eighty.
+_SHOWN = {
+    "sent": "confirmed",
+    "took": "delivered",
+    "hard": "hard_bounces",
+    "soft": "soft_bounces",
+    "block": "blocked",
+    "compl": "complaints",
+    "open": "opened",
+    "click": "clicked",
+}
 
 
 def show(results: Results) -> None:
@@ -32,10 +33,8 @@ def show(results: Results) -> None:
     for what in ("provider", "segment", "domain", "day"):
         lines = document[f"{what}s"]
         if lines:
-            header = (what, *(name.replace("_", " ") for name in _SHOWN))
-            stdout.print(
-                listing(header, [[_name(what, line), *(line[name] for name in _SHOWN)] for line in lines])
-            )
+            table = [[_name(what, line), *(line[name] for name in _SHOWN.values())] for line in lines]
+            stdout.print(listing((what, *_SHOWN), table))
     if document["links"]:
         links = [list(line.values()) for line in document["links"]]
         stdout.print(listing(("link", "people", "machines"), links))

@@ -19,17 +19,19 @@ from html import escape
 from typing import Final
 
 
-WIDTH: Final = 720
+WIDTH: Final = (
+    600  # of the column that Prefect shows an artifact in; a wider picture is made smaller, its letters too
+)
 BLUE, GREEN, ORANGE, RED, GREY, SKY = "#0072B2", "#009E73", "#E69F00", "#D55E00", "#BBBBBB", "#56B4E9"
 
 # Square brackets would end the words of a picture, and a backslash would take the meaning from what follows it.
 _NO_BRACKETS: Final = str.maketrans("[]\\", "()/")
 _INK, _QUIET, _PAPER, _RULE = "#1f2328", "#57606a", "#ffffff", "#d0d7de"
-_LABEL = 170  # pixels for the names on the left
-_NUMBER = 120  # and for the numbers on the right
+_LABEL = 140  # pixels for the names on the left
+_NUMBER = 130  # and for the numbers on the right
 _MARGIN = 16
-_MOST_LETTERS = 22
-_MOST_NAMES = 5
+_MOST_LETTERS = 18
+_MOST_NAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def image(svg: str, alternative: str) -> str:
 
 
 def _named(number: int) -> list[int]:
-    """Return the places of at most five columns that are called by their names."""
+    """Return the places of at most four columns that are called by their names."""
     if number <= 1:
         return list(range(number))
     names = min(number, _MOST_NAMES)
@@ -131,7 +133,7 @@ def _legend(legend: Mapping[str, str]) -> Iterator[str]:
     for colour, meaning in legend.items():
         yield _box(x, 38, 12, 12, colour)
         yield _text(x + 18, 48, meaning, colour=_QUIET)
-        x += 34 + 7 * len(meaning)
+        x += 32 + 6.6 * len(meaning)
 
 
 def _picture(title: str, description: str, height: int, parts: Sequence[str]) -> str:

@@ -60,7 +60,9 @@ def report(
     lines += _table(("People", "Count", "Share"), _shares(_people(status), status.audience))
     lines += ["", "## What SES has reported so far", ""]
     if events:
-        told = [(fact_in_words(fact), count) for fact, count in events.items()]
+        order = {str(fact): place for place, fact in enumerate(Fact)}
+        as_it_happens = sorted(events.items(), key=lambda item: order.get(item[0], len(order)))
+        told = [(fact_in_words(fact), count) for fact, count in as_it_happens]
         lines += _table(("Event", "Messages", "Share of sent"), _shares(told, status.sent))
     else:
         lines += ["Nothing yet: events arrive within minutes, opens and complaints within days."]

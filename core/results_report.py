@@ -144,14 +144,14 @@ def _providers(results: Results) -> list[str]:
     providers = dict(list(results.rollup.providers.items())[:MOST_PROVIDERS])
     bars = [_provider(name, sums) for name, sums in providers.items()]
     legend = dict(_ENDS.values()) | {GREY: "no end reported yet"}
-    told = "; ".join(f"{bar.name}: {bar.told}" for bar in bars)
+    told = "; ".join(_delivered(name, sums) for name, sums in providers.items())
     lines = [
         "",
         "## By mailbox provider",
         "",
         charts.image(charts.bars("By mailbox provider", told, bars, legend), f"By mailbox provider: {told}"),
         "",
-        "| Provider | Reported sent | Delivered | Hard | Soft | Blocked | Complaints | Opened | Clicked |",
+        "| Provider | Sent | Delivered | Hard | Soft | Blocked | Complaints | Opened | Clicked |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     return lines + [
@@ -176,8 +176,11 @@ def _provider(name: str, sums: Sums) -> Bar:
     parts = [(colour, float(sums.get(fact, 0))) for fact, (colour, _) in _ENDS.items()]
     sent, delivered = sums.get(Fact.SENT, 0), sums.get(Fact.DELIVERY, 0)
     rest = max(sent - sum(size for _, size in parts), 0.0)
-    share = _share(delivered / sent if sent else None)
-    return Bar(name, [*parts, (GREY, rest)], f"{delivered:,} of {sent:,}{share}")
+    return Bar(name, [*parts, (GREY, rest)], f"{delivered:,}{_share(delivered / sent if sent else None)}")
+
+
+def _delivered(name: str, sums: Sums) -> str:
+    return f"{name} took {sums.get(Fact.DELIVERY, 0):,} of {sums.get(Fact.SENT, 0):,}"
 
 
 def _segments(results: Results) -> list[str]:
@@ -188,7 +191,7 @@ def _segments(results: Results) -> list[str]:
         "",
         "## By how lately people were engaged",
         "",
-        "| Engaged before it was planned | Reported sent | Delivered | Hard | Soft | Blocked | Complaints | Opened | Clicked |",
+        "| Engaged | Sent | Delivered | Hard | Soft | Blocked | Complaints | Opened | Clicked |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     return lines + [f"| {segment_name(tier)} | {_cells(sums, _TABLE)} |" for tier, sums in segments.items()]
@@ -196,7 +199,7 @@ def _segments(results: Results) -> list[str]:
 
 def segment_name(tier: int) -> str:
     """Return a segment as a person says it."""
-    return f"in the last {TIER_DAYS[tier]} days" if tier < len(TIER_DAYS) else "longer ago, or never"
+    return f"{TIER_DAYS[tier]} days ago at most" if tier < len(TIER_DAYS) else "longer ago, or never"
 
 
 def _links(results: Results) -> list[str]:
@@ -216,7 +219,7 @@ def _domains(results: Results) -> list[str]:
         "",
         "## The largest domains",
         "",
-        "| Domain | Reported sent | Delivered | Hard | Soft | Blocked | Complaints | Opened | Clicked |",
+        "| Domain | Sent | Delivered | Hard | Soft | Blocked | Complaints | Opened | Clicked |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     return lines + [f"| {_cell(name)} | {_cells(sums, _TABLE)} |" for name, sums in results.domains.items()]

@@ -236,7 +236,9 @@ def may_be_mailed(session: Session, *, tenant_id: int, recipient_keys: Collectio
                          WHERE c.tenant_id = :tenant_id AND c.recipient_key = given.recipient_key)
              AND NOT EXISTS (SELECT FROM suppression s
                              WHERE s.tenant_id = :tenant_id AND s.recipient_key = given.recipient_key
-                               AND s.scope <> 'audience' AND (s.expires_at IS NULL OR s.expires_at > now()))""",
+                               AND s.scope <> 'audience' AND (s.expires_at IS NULL OR s.expires_at > now()))
+             AND NOT EXISTS (SELECT FROM global_suppression g WHERE g.recipient_key = given.recipient_key
+                               AND (g.expires_at IS NULL OR g.expires_at > now()))""",
         tenant_id=tenant_id,
         keys=list(recipient_keys),
     )

@@ -82,6 +82,14 @@ def run(resources: Resources, wish: Wish | None = None) -> Report:
     return Report(at=observed.now, words=words, findings=findings, hours=observed.hours)
 
 
+def drain(resources: Resources) -> None:
+    """Take what the queues have; that one of them cannot be used is a gap, and no reason not to look for others."""
+    try:
+        events.drain(resources)
+    except ConfigurationError as error:
+        run_logger().warning("Not drained: %s", error.message)
+
+
 def history(resources: Resources, *, most: int = 24) -> list[Kept]:
     """Return the last runs, the newest first."""
     with resources.database.begin() as session:
@@ -188,21 +196,14 @@ def _await(resources: Resources, canaries: Sequence[Canary], ids: Mapping[str, i
     ends = time.monotonic() + CANARY_WAIT_SECONDS
     back = sent
     while time.monotonic() < ends:
-        _drain(resources)
+        time.sleep(1)
+        drain(resources)
         found = [event_canaries.newest(resources, tenant_id=ids[one.tenant], slug=one.tenant) for one in sent]
         back = [one for one in found if one]
         if not any(one.missing for one in back):
             break
     late = [replace(one, age=max(one.age, CANARY_PATIENCE + timedelta(seconds=1))) for one in back]
     return [*(one for one in canaries if one.refusal), *late]
-
-
-def _drain(resources: Resources) -> None:
-    try:
-        events.drain(resources)
-    except ConfigurationError:
-        # That a queue cannot be used is a gap of its own.
-        time.sleep(1)
 
 
 def _doubtful(resources: Resources, tenant_id: int, slug: str, unconfirmed: int) -> Doubtful:

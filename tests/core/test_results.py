@@ -115,7 +115,7 @@ def test_each_picture_has_words_a_title_a_description_and_its_numbers_in_a_table
     assert "| delivered | 93 | 93.0% |" in page
     assert "| gmail | 60 | 55 | 5 | 0 | 0 | 0 | 20 | 4 |" in page
     assert "| 24 Nov | 90 | 20 | 0 | 0 | 0 | 0 |" in page
-    assert "| in the last 30 days | 60 |" in page
+    assert "| 30 days ago at most | 60 |" in page
     assert "| longer ago, or never | 40 |" in page
 
 

@@ -58,6 +58,7 @@ def test_what_runs_by_the_clock_ends_in_words(prefect: PrefectApi, cast: Casting
     runs = {name: prefect.start(name) for name in ("reconcile-events", "advance-warmup", "update-hygiene")}
     told = {name: prefect.completed(run_id) for name, run_id in runs.items()}
     assert re.match(r"[\d,]+ received", told["reconcile-events"])
+    assert prefect.artifacts(runs["reconcile-events"])["reconciliation"].startswith("# Reconciliation of ")
     assert re.fullmatch(r"\d+ sending domains? decided", told["advance-warmup"])
     assert re.fullmatch(r"\d+ people suppressed or retired", told["update-hygiene"])
     assert "warm-up" in prefect.artifacts(runs["advance-warmup"])

@@ -14,7 +14,8 @@ from sqlmodel import SQLModel
 
 import models
 from gateways.postgres import EmbeddedPostgres
-from store import migrations
+from store import migrations, rollups
+from store.session import Database, rows
 
 
 FIRST = "0001"
@@ -156,6 +157,19 @@ def test_what_was_reported_before_there_were_breakers_is_counted(empty_url: str)
     assert [micros for micros, _ in placed[:2]] == [1_795_219_140_000_000] * 2
     assert {delivery for _, delivery in placed[:2]} == bounced
     assert len(placed) == 3
+
+
+def test_what_was_reported_before_there_were_sums_is_counted_by_the_first_refresh(empty_url: str) -> None:
+    migrations.upgrade(empty_url, FIRST)
+    with psycopg.connect(empty_url.replace("+psycopg", "")) as connection:
+        connection.execute(POPULATED)
+    migrations.upgrade(empty_url)
+    database = Database(empty_url)
+    with database.begin() as session:
+        (campaign,) = rows(session, "SELECT tenant_id, id AS campaign_id FROM campaign")
+        assert rollups.refresh(session, tenant_id=campaign["tenant_id"]).facts == 1
+        assert rollups.of_campaign(session, **campaign).totals == {"delivery": 1}
+    database.dispose()
 
 
 def plain(found: list[dict[str, object]]) -> list[dict[str, str]]:

@@ -424,6 +424,19 @@ def test_who_is_suppressed_at_one_of_the_two_alone_is_counted_in_both_directions
     assert not any(address in str(report.as_json()) for address in addresses)
 
 
+def test_who_is_suppressed_everywhere_is_no_gap_on_the_accounts_list(stage: Stage) -> None:
+    scene = stage.set(2)
+    resources, lists = with_lists(stage)
+    lists.of = {None: [row["address"] for row in stage.ledger(scene)]}
+    with stage.database.begin() as session:
+        run(
+            session,
+            "INSERT INTO global_suppression (recipient_key, reason) VALUES (:key, 'complaint')",
+            key=key_of(stage.ledger(scene)[0]["address"]),
+        )
+    assert gaps(reconciliation.run(resources)) == {Gap.SUPPRESSED_THERE: 1}
+
+
 def test_lists_are_read_once_a_day_and_told_every_hour(stage: Stage) -> None:
     scene = stage.set(2)
     resources, lists = with_lists(stage)
