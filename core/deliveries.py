@@ -115,6 +115,8 @@ class SkipReason(StrEnum):
     SUPPRESSED = "suppressed"  # by hand, by import, or for another stated reason
     DUPLICATE = "duplicate"  # another contact of the audience has the same address
     RETIRED = "retired"  # hygiene retired the contact
+    LAPSING = "lapsing"  # silent for long: only a win-back campaign is sent
+    WINBACK_SENT = "winback_sent"  # the person has had the one win-back
     NO_CONSENT = "no_consent"
     CANCELLED = "cancelled"
     TOO_LATE = "too_late"  # the campaign's end came first

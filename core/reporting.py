@@ -241,6 +241,8 @@ _SKIPPED = {
     SkipReason.SUPPRESSED: "the address was suppressed by hand or by import",
     SkipReason.DUPLICATE: "another contact of the audience has the same address, and got it",
     SkipReason.RETIRED: "hygiene has retired the contact",
+    SkipReason.LAPSING: "the contact has been silent for long, and only a win-back campaign is sent to it",
+    SkipReason.WINBACK_SENT: "the person has had the one win-back already",
     SkipReason.NO_CONSENT: "there is no consent on record",
     SkipReason.CANCELLED: "the campaign was cancelled",
     SkipReason.TOO_LATE: "the campaign was given up before the message's turn came",

@@ -26,6 +26,7 @@ from prefect.deployments import run_deployment
 
 
 SEND: Final = "send-campaign"
+APPROVE_HYGIENE: Final = "approve-hygiene"
 WAITING: Final = (StateType.SCHEDULED, StateType.PENDING)
 STOPPED: Final = (StateType.CANCELLED, StateType.CANCELLING, StateType.PAUSED)
 NEWEST: Final = (
@@ -96,6 +97,18 @@ def start(tenant: str, campaign_id: int) -> None:
         timeout=0,
         as_subflow=False,
         idempotency_key=f"{tag}-{slot}-after-{_last_begun(tag)}",
+    )
+
+
+def ask_for_approval(tenant: str, run_id: int) -> None:
+    """Start the run that asks a person about a night of hygiene, once for each night, and do not wait for it."""
+    run_deployment(
+        f"{APPROVE_HYGIENE}/{APPROVE_HYGIENE}",
+        parameters={"tenant": tenant, "run_id": run_id},
+        flow_run_name=f"{tenant} · hygiene run {run_id}",
+        timeout=0,
+        as_subflow=False,
+        idempotency_key=f"hygiene-run-{tenant}-{run_id}",
     )
 
 

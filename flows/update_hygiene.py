@@ -1,34 +1,56 @@
-"""Nightly: suppress who cannot be reached, retire who is silent."""
+"""Nightly: suppress who cannot be reached, let the silent lapse, and ask a person where too many would leave."""
 
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from core import hygiene_report
+from core.hygiene_report import Night
+from flows import runs
 from flows.steps import RETRIED
-from tasks import hygiene, tenants
+from tasks import hygiene, hygiene_lists, tenants
 from tasks.log import run_logger
 from tasks.resources import resources
 
 
 @flow(name="update-hygiene", flow_run_name="hygiene", persist_result=False)
 def update_hygiene() -> State[None]:
-    """Apply every tenant's hygiene rules."""
-    lines = [line for tenant_id, slug in tenants.everyone(resources()) for line in update(tenant_id, slug)]
+    """Apply every tenant's hygiene rules; a tenant that would lose too many waits for its approval, and holds up nobody."""
+    lines: list[dict[str, Any]] = []
+    waiting: list[str] = []
+    people = 0
+    for tenant_id, slug in tenants.everyone(resources()):
+        night = update(tenant_id, slug)
+        lines += hygiene_report.rules_table(night)
+        people += 0 if night.waits else night.people
+        if night.waits and night.run_id is not None:
+            waiting.append(f"{slug} (run {night.run_id})")
+            runs.ask_for_approval(slug, night.run_id)
     create_table_artifact(
         lines or [{"tenant": "–", "rule": "nobody", "people": 0}],
         key="hygiene",
         description="Who was suppressed or retired tonight, by rule",
     )
-    return Completed(message=f"{sum(line['people'] for line in lines):,} people suppressed or retired")
+    told = f"; waiting for approval: {', '.join(waiting)}" if waiting else ""
+    return Completed(message=f"{people:,} people suppressed or retired{told}")
 
 
 @task(name="Apply a tenant's hygiene", **RETRIED)
-def update(tenant_id: int, slug: str) -> list[dict[str, Any]]:
-    """Return one line for each rule that found somebody."""
-    result = hygiene.run(resources(), tenant_id=tenant_id)
-    run_logger().info("Tenant %s: %s", slug, result.as_json())
-    people = {**result.suppressed, "retired": result.retired}
-    return [{"tenant": slug, "rule": rule, "people": count} for rule, count in people.items() if count]
+def update(tenant_id: int, slug: str) -> Night:
+    """Have the night of one tenant, and leave its report."""
+    (night,) = hygiene.run(resources(), tenant_id=tenant_id).nights
+    run_logger().info("Tenant %s: %s", slug, hygiene_report.in_words(night))
+    publish(night)
+    return night
+
+
+def publish(night: Night) -> None:
+    """Leave a night's report; counts, never an address."""
+    create_markdown_artifact(
+        hygiene_lists.report(resources(), night),
+        key=f"hygiene-{night.tenant}",
+        description=hygiene_report.in_words(night),
+    )

@@ -3,8 +3,17 @@
 from models.breaker import Breaker, BreakerCount, BreakerFirst, CampaignVanguard
 from models.campaign import Campaign, CampaignExclusion, CampaignProvider, TemplateVersion
 from models.campaign_forecast import CampaignForecast
-from models.contact import Audience, AudienceMember, Contact, ContactImport, ContactState, ImportRejection
+from models.contact import (
+    Audience,
+    AudienceMember,
+    Contact,
+    ContactImport,
+    ContactState,
+    ImportRejection,
+    Purpose,
+)
 from models.delivery import AuditEntry, CampaignRollup, Delivery, DeliveryAttempt, DeliveryFact
+from models.hygiene import HygieneRemoval, HygieneRun
 from models.inbox_event import InboxEvent
 from models.ledger_quarantine import LedgerQuarantine
 from models.mailbox_domain import MailboxDomain
@@ -39,6 +48,8 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryFact",
     "GlobalSuppression",
+    "HygieneRemoval",
+    "HygieneRun",
     "ImportRejection",
     "InboxEvent",
     "LedgerQuarantine",
@@ -47,6 +58,7 @@ __all__ = [
     "Preference",
     "PreflightOverride",
     "ProviderStanding",
+    "Purpose",
     "RateLimit",
     "ReconciledHour",
     "Reconciliation",

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint, text
 from sqlmodel import Column, Field, SQLModel
 
 from models.base import created, identity, json_object, moment, one_of, part_of_key, tenant_key, word, words
@@ -14,11 +14,23 @@ class ContactState(StrEnum):
     """Whether hygiene still lets a contact be mailed. Unsubscribes and bounces are suppressions, not states."""
 
     ACTIVE = "active"
+    LAPSING = "lapsing"  # silent: only a win-back campaign may still be sent
     RETIRED = "retired"
 
 
+class Purpose(StrEnum):
+    """What an audience is for."""
+
+    LIST = "list"
+    WINBACK = "winback"  # hygiene puts lapsing contacts on it, and takes them off
+
+
 class Contact(SQLModel, table=True):
-    """One address as it was given. Two spellings of one address are two contacts with one recipient key."""
+    """One address as it was given. Two spellings of one address are two contacts with one recipient key.
+
+    `state_rule` is the rule of hygiene that gave the state, at `state_at`; a contact that a person has retired has none.
+    `import_id` is the import that made the contact, without a foreign key: its check would cost every imported row a tenth.
+    """
 
     __tablename__ = "contact"
     __table_args__ = (
@@ -36,6 +48,9 @@ class Contact(SQLModel, table=True):
         default=ContactState.ACTIVE, sa_column=word("state", ContactState.ACTIVE, of=ContactState)
     )
     state_reason: str = Field(default="", sa_column=words("state_reason", ""))
+    state_rule: str | None = Field(default=None, sa_column=words("state_rule", required=False))
+    state_at: datetime | None = Field(default=None, sa_column=moment("state_at"))
+    import_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     consent_basis: str | None = Field(default=None, sa_column=words("consent_basis", required=False))
     consent_at: datetime | None = Field(default=None, sa_column=moment("consent_at"))
     consent_source: str | None = Field(default=None, sa_column=words("consent_source", required=False))
@@ -51,12 +66,19 @@ class Audience(SQLModel, table=True):
     """A named list of contacts. `title` is what readers know it as; without one no page names it."""
 
     __tablename__ = "audience"
-    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "name"),
+        one_of("purpose", Purpose, "audience_purpose"),
+        Index(
+            "audience_winback", "tenant_id", unique=True, postgresql_where=text("purpose = 'winback'::text")
+        ),
+    )
 
     tenant_id: int = Field(sa_column=tenant_key())
     id: int | None = Field(default=None, sa_column=identity())
     name: str = Field(sa_column=words("name"))
     title: str = Field(default="", sa_column=words("title", ""))
+    purpose: Purpose = Field(default=Purpose.LIST, sa_column=word("purpose", Purpose.LIST, of=Purpose))
     created_at: datetime | None = Field(default=None, sa_column=created())
 
 

@@ -1,6 +1,6 @@
 """Contacts: set-wise insertion of what an import read, and the look-ups by person."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -63,9 +63,9 @@ _UPSERT = f"""
         WHERE NOT staged.repeated
     ), created AS (
         INSERT INTO contact (tenant_id, address, recipient_key, attributes,
-                             consent_basis, consent_at, consent_source, consent_wording)
+                             consent_basis, consent_at, consent_source, consent_wording, import_id)
         SELECT :tenant_id, address, recipient_key, attributes,
-               consent_basis, consent_at, consent_source, consent_wording
+               consent_basis, consent_at, consent_source, consent_wording, CAST(:import_id AS bigint)
         FROM probed
         WHERE id IS NULL
         ORDER BY address
@@ -110,9 +110,9 @@ _ADD_REPEATED = f"""
         WHERE staged.repeated
     ), fresh AS (
         INSERT INTO contact (tenant_id, address, recipient_key, attributes,
-                             consent_basis, consent_at, consent_source, consent_wording)
+                             consent_basis, consent_at, consent_source, consent_wording, import_id)
         SELECT :tenant_id, address, recipient_key, attributes,
-               consent_basis, consent_at, consent_source, consent_wording
+               consent_basis, consent_at, consent_source, consent_wording, CAST(:import_id AS bigint)
         FROM probed
         WHERE id IS NULL
         ORDER BY address
@@ -134,34 +134,37 @@ def upsert(
     audience_id: int,
     contacts: Sequence[ImportedContact],
     repeated: Sequence[ImportedContact] = (),
+    import_id: int | None = None,
 ) -> Upserted:
     """Store the contacts of a file and make them members of an audience.
 
     `contacts` holds no address twice. `repeated` are people whom an earlier row of the file names, in any spelling and
     any of them repeatedly: where the spelling is new it is stored, else it changes nothing, and it is not counted.
+    `import_id` is kept of the contacts that are made.
     """
     run(session, _STAGE)
     # Empty already unless this transaction has stored a batch before.
     run(session, "DELETE FROM staged_contact")
     _copy(session, chain(map(_line, contacts), map(_repeated_line, repeated)))
-    done = _upsert(session, tenant_id=tenant_id, audience_id=audience_id)
+    key = {"tenant_id": tenant_id, "audience_id": audience_id, "import_id": import_id}
+    done = _upsert(session, key)
     if repeated:
-        run(session, _ADD_REPEATED, tenant_id=tenant_id, audience_id=audience_id)
+        run(session, _ADD_REPEATED, **key)
     return done
 
 
-def _upsert(session: Session, *, tenant_id: int, audience_id: int, tries: int = 3) -> Upserted:
+def _upsert(session: Session, key: Mapping[str, int | None], *, tries: int = 3) -> Upserted:
     """Run the upsert, again if another transaction inserts one of its addresses between its look and its insertion.
 
     The violation is raised once the other has committed, so that the next look finds that contact.
     """
     try:
         with session.begin_nested():
-            counts = one(session, _UPSERT, tenant_id=tenant_id, audience_id=audience_id)
+            counts = one(session, _UPSERT, **key)
     except IntegrityError:
         if tries == 1:
             raise
-        return _upsert(session, tenant_id=tenant_id, audience_id=audience_id, tries=tries - 1)
+        return _upsert(session, key, tries=tries - 1)
     assert counts is not None
     return Upserted(**counts)
 

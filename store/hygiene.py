@@ -1,4 +1,4 @@
-"""Hygiene: histories of soft bounces, suppressions that are missing, and contacts who have gone silent."""
+"""Hygiene: suppressions that are missing, histories of soft bounces, and the suppressions that follow from them."""
 
 from collections.abc import Mapping
 
@@ -137,43 +137,4 @@ def quarantine(session: Session, *, tenant_id: int, rules: Mapping[str, Rule], d
         keys=list(rules),
         rules=[str(rule) for rule in rules.values()],
         days=days,
-    )
-
-
-def retire_silent(session: Session, *, tenant_id: int, policy: HygienePolicy) -> int:
-    """Retire people who were mailed long and often and have not opened or clicked since; return how many contacts.
-
-    Every spelling of a person's address is retired with the first, or the next campaign would choose the other. Fresh
-    consent is a sign of life too.
-    """
-    if policy.sunset_days == 0:
-        return 0
-    return count(
-        session,
-        """WITH quiet AS (
-               SELECT recipient_key, coalesce(greatest(max(engaged_at), max(consent_at)), '-infinity') AS alive_at
-               FROM contact WHERE tenant_id = :tenant_id GROUP BY recipient_key
-               HAVING coalesce(greatest(max(engaged_at), max(consent_at)), '-infinity')
-                      < now() - make_interval(days => :days)
-           ), silent AS (
-               SELECT quiet.recipient_key
-               FROM quiet
-               JOIN delivery ON delivery.tenant_id = :tenant_id AND delivery.recipient_key = quiet.recipient_key
-               JOIN delivery_fact AS fact
-                 ON fact.tenant_id = :tenant_id AND fact.delivery_id = delivery.id AND fact.fact = 'delivery'
-                AND fact.first_at > quiet.alive_at
-               GROUP BY quiet.recipient_key
-               -- The first of these messages is as old as the sunset: twelve in one week are no silence yet.
-               HAVING count(*) >= :messages AND min(fact.first_at) <= now() - make_interval(days => :days)
-           )
-           UPDATE contact SET state = 'retired', updated_at = now(),
-                  state_reason = format('no open or click in %s days and %s messages', :days, :messages)
-           FROM silent
-           WHERE contact.tenant_id = :tenant_id AND contact.recipient_key = silent.recipient_key
-             AND contact.state = 'active'
-             AND EXISTS (SELECT FROM contact AS anybody WHERE anybody.tenant_id = :tenant_id
-                         AND anybody.engaged_at > now() - make_interval(days => :days))""",
-        tenant_id=tenant_id,
-        days=policy.sunset_days,
-        messages=policy.sunset_messages,
     )

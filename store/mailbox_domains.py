@@ -39,13 +39,45 @@ def to_look_up(session: Session, *, tenant_id: int, audience_id: int) -> dict[st
     return {row["domain"]: row["failures"] for row in found}
 
 
+def to_look_up_of_tenant(session: Session, *, tenant_id: int) -> dict[str, int]:
+    """Return the same of all contacts of a tenant, whatever lists they are on, the retired ones included: a domain may come back."""
+    found = rows(
+        session,
+        """WITH domain AS MATERIALIZED (
+               SELECT DISTINCT lower(split_part(c.address, '@', -1)) AS domain FROM contact c
+               WHERE c.tenant_id = :tenant_id
+           )
+           SELECT domain, coalesce(k.failures, 0) AS failures FROM domain LEFT JOIN mailbox_domain k USING (domain)
+           WHERE k.domain IS NULL OR k.look_again_at <= now() ORDER BY domain""",
+        tenant_id=tenant_id,
+    )
+    return {row["domain"]: row["failures"] for row in found}
+
+
+def reachable(session: Session, domains: Sequence[str]) -> set[str]:
+    """Return those of these domains that took mail when they were last asked."""
+    found = rows(
+        session,
+        """SELECT k.domain FROM unnest(CAST(:domains AS text[])) AS asked (domain)
+           JOIN mailbox_domain k ON k.domain = asked.domain WHERE k.reach IN ('exchangers', 'address')""",
+        domains=list(domains),
+    )
+    return {row["domain"] for row in found}
+
+
 def save(session: Session, known: Sequence[Known]) -> None:
-    """Keep answers. An unknown one changes nothing of a known one but the time of the next question."""
+    """Keep answers. An unknown one changes nothing of a known one but the time of the next question.
+
+    A dead one leaves the exchangers and the provider as they were last known, and counts as one night however often it comes
+    on one UTC day (`core.dead_domains`).
+    """
     run(
         session,
-        """INSERT INTO mailbox_domain AS k (domain, provider, reach, exchangers, failures, resolved_at, look_again_at)
+        """INSERT INTO mailbox_domain AS k
+               (domain, provider, reach, exchangers, failures, resolved_at, look_again_at, dead_nights, dead_on)
            SELECT domain, provider, reach, string_to_array(exchangers, ' '), (reach = :unknown)::int,
-                  CASE WHEN reach <> :unknown THEN now() END, now() + pause
+                  CASE WHEN reach <> :unknown THEN now() END, now() + pause,
+                  (reach = ANY(:dead))::int, CASE WHEN reach = ANY(:dead) THEN (now() AT TIME ZONE 'UTC')::date END
            FROM unnest(CAST(:domains AS text[]), CAST(:providers AS text[]), CAST(:reaches AS text[]),
                        CAST(:exchangers AS text[]), CAST(:pauses AS interval[]))
                 AS w (domain, provider, reach, exchangers, pause)
@@ -55,10 +87,16 @@ def save(session: Session, known: Sequence[Known]) -> None:
                failures = CASE excluded.reach WHEN :unknown THEN k.failures + 1 ELSE 0 END,
                resolved_at = coalesce(excluded.resolved_at, k.resolved_at),
                reach = CASE WHEN excluded.reach = :unknown THEN k.reach ELSE excluded.reach END,
-               exchangers = CASE WHEN excluded.reach = :unknown THEN k.exchangers ELSE excluded.exchangers END,
-               provider = CASE WHEN excluded.reach = :unknown OR k.set_by IS NOT NULL
+               dead_nights = CASE WHEN excluded.reach = :unknown THEN k.dead_nights
+                                  WHEN excluded.dead_on IS NULL THEN 0
+                                  ELSE k.dead_nights + (k.dead_on IS DISTINCT FROM excluded.dead_on)::int END,
+               dead_on = CASE WHEN excluded.reach = :unknown THEN k.dead_on ELSE excluded.dead_on END,
+               exchangers = CASE WHEN excluded.reach = :unknown OR excluded.dead_on IS NOT NULL
+                                 THEN k.exchangers ELSE excluded.exchangers END,
+               provider = CASE WHEN excluded.reach = :unknown OR excluded.dead_on IS NOT NULL OR k.set_by IS NOT NULL
                                THEN k.provider ELSE excluded.provider END""",
         unknown=str(Reach.UNKNOWN),
+        dead=[str(reach) for reach in Reach if reach.is_dead],
         domains=[each.lookup.domain for each in known],
         providers=[each.provider for each in known],
         reaches=[str(each.lookup.reach) for each in known],

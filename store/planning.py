@@ -46,9 +46,13 @@ def slices(session: Session, *, tenant_id: int, audience_id: int) -> Iterator[tu
 _SUPPRESSED_AS = " ".join(f"WHEN '{reason}' THEN '{skip}'" for reason, skip in SKIP_REASONS.items())
 _STRENGTH = " ".join(f"WHEN '{reason}' THEN {rank}" for rank, reason in enumerate(SKIP_REASONS))
 
+# Who lapses is active again with the first sign of life, whether or not a night has seen it. On the win-back list only those are
+# sent to who have had no win-back since they lapsed; of any other list that look-up has no row to begin with.
 _JUDGED = f"""
 WITH candidate AS (
-    SELECT c.id, c.recipient_key, c.state, c.address, greatest(c.engaged_at, c.consent_at) AS engaged_at,
+    SELECT c.id, c.recipient_key, c.address, c.state_at, greatest(c.engaged_at, c.consent_at) AS engaged_at,
+           CASE WHEN c.state = 'lapsing' AND greatest(c.engaged_at, c.consent_at) > c.state_at THEN 'active'
+                ELSE c.state END AS state,
            row_number() OVER (PARTITION BY c.recipient_key ORDER BY c.state = 'retired', c.id) AS nth
     FROM audience_member m
     JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
@@ -68,13 +72,27 @@ WITH candidate AS (
 ), paused AS (
     SELECT recipient_key FROM preference
     WHERE tenant_id = :tenant_id AND paused_until > now() AND recipient_key >= :key_from AND recipient_key < :key_below
+), winback AS (
+    SELECT d.recipient_key, max(k.planned_at) AS at
+    FROM audience a
+    JOIN campaign k ON k.tenant_id = a.tenant_id AND k.audience_id = a.id
+    JOIN delivery d ON d.tenant_id = k.tenant_id AND d.campaign_id = k.id
+    WHERE a.tenant_id = :tenant_id AND a.id = :audience_id AND a.purpose = 'winback'
+      AND k.id <> :campaign_id AND d.state NOT IN ('skipped', 'failed')
+      AND d.recipient_key >= :key_from AND d.recipient_key < :key_below
+    GROUP BY d.recipient_key
 ), judged AS (
     SELECT candidate.id, candidate.recipient_key, candidate.address, candidate.engaged_at,
            CASE WHEN suppressed.reason IS NOT NULL THEN suppressed.reason
                 WHEN candidate.state = 'retired' THEN 'retired'
+                WHEN candidate.state = 'lapsing' AND NOT EXISTS (
+                    SELECT FROM audience WHERE tenant_id = :tenant_id AND id = :audience_id AND purpose = 'winback')
+                    THEN 'lapsing'
+                WHEN winback.at > candidate.state_at THEN 'winback_sent'
                 WHEN candidate.nth > 1 THEN 'duplicate'
                 WHEN paused.recipient_key IS NOT NULL THEN 'paused' END AS reason
     FROM candidate LEFT JOIN suppressed USING (recipient_key) LEFT JOIN paused USING (recipient_key)
+         LEFT JOIN winback USING (recipient_key)
 )"""  # noqa: S608  # the only text put in is our own enums
 
 
@@ -167,6 +185,7 @@ def preview(session: Session, *, tenant_id: int, audience_id: int) -> dict[str |
             f"{_JUDGED} SELECT reason, count(*) AS people FROM judged GROUP BY reason",  # noqa: S608  # see above
             tenant_id=tenant_id,
             audience_id=audience_id,
+            campaign_id=0,  # none: every win-back counts
             key_from="0",
             key_below="g",
         )

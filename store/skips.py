@@ -52,6 +52,40 @@ def skip_suppressed(
     return {row["id"] for row in skipped}
 
 
+def skip_retired(
+    session: Session, *, tenant_id: int, audience_id: int, token: str, delivery_ids: Sequence[int]
+) -> set[int]:
+    """Skip the claimed deliveries whose contact hygiene has retired since the plan, or has let lapse; return their ids.
+
+    Who lapses is still sent a win-back, and everything else once there was a sign of life.
+    """
+    skipped = rows(
+        session,
+        """WITH wanted AS MATERIALIZED (
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, id FROM unnest(CAST(:delivery_ids AS bigint[])) AS id
+           ), away AS MATERIALIZED (
+               SELECT d.tenant_id, d.id, c.state
+               FROM wanted w
+               JOIN delivery d ON d.tenant_id = w.tenant_id AND d.id = w.id
+               JOIN contact c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+               WHERE c.state = 'retired' OR (
+                   c.state = 'lapsing' AND coalesce(greatest(c.engaged_at, c.consent_at), '-infinity') <= c.state_at
+                   AND NOT EXISTS (SELECT FROM audience a WHERE a.tenant_id = :tenant_id AND a.id = :audience_id
+                                   AND a.purpose = 'winback'))
+           )
+           UPDATE delivery d SET state = 'skipped', skip_reason = away.state, claim_token = NULL, lease_until = NULL,
+               resolved_by = 'policy', resolved_at = clock_timestamp()
+           FROM away
+           WHERE d.tenant_id = away.tenant_id AND d.id = away.id AND d.state = 'claimed' AND d.claim_token = :token
+           RETURNING d.id""",
+        tenant_id=tenant_id,
+        audience_id=audience_id,
+        token=token,
+        delivery_ids=list(delivery_ids),
+    )
+    return {row["id"] for row in skipped}
+
+
 def skip_too_often(
     session: Session,
     *,

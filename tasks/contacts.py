@@ -165,6 +165,7 @@ def _store_rows(session: Session, job: _Job, batch: Batch) -> dict[str, int]:
         audience_id=audience_id,
         contacts=batch.contacts,
         repeated=batch.repeated,
+        import_id=job.import_id,
     )
     suppressions.add(session, tenant_id=tenant_id, suppressions=_suppressions(batch, job.source))
     contact_imports.reject(session, tenant_id=tenant_id, import_id=job.import_id, rejections=batch.rejections)

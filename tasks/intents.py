@@ -90,15 +90,13 @@ class Intents:
         return Begun(day.on, begun, len(skipped))
 
     def _skipped(self, session: Session, token: str, delivery_ids: Sequence[int]) -> set[int]:
-        """Skip who was suppressed since the plan, who wants no mail now, and who has had as much as the tenant allows."""
-        tenant_id = self._job.tenant_id
-        skipped = skips.skip_suppressed(
-            session,
-            tenant_id=tenant_id,
-            audience_id=self._job.campaign.audience_id,
-            token=token,
-            delivery_ids=delivery_ids,
-        )
+        """Skip who was suppressed or retired since the plan, who wants no mail now, and who has had as much as the tenant allows."""
+        tenant_id, audience_id = self._job.tenant_id, self._job.campaign.audience_id
+        skipped: set[int] = set()
+        for skip in (skips.skip_suppressed, skips.skip_retired):
+            skipped |= skip(
+                session, tenant_id=tenant_id, audience_id=audience_id, token=token, delivery_ids=delivery_ids
+            )
         skipped |= skips.skip_unwanted(session, tenant_id=tenant_id, token=token, delivery_ids=delivery_ids)
         cap = self._claimer.clockwork.frequency if self._claimer.clockwork else None
         if cap is None:

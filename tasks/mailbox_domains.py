@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from core import providers
 from core.addresses import parse
+from core.dead_domains import CANARIES, believed
 from core.errors import ConfigurationError, InputError, NotFoundError
 from core.mailbox_domains import LONGEST, Lookup, Reach, is_reserved, next_look
 from store import audiences, mailbox_domains, tenants
@@ -21,6 +22,7 @@ from tasks.resources import Resources
 
 BATCH: Final = 2_000
 SECONDS: Final = 120.0  # some 100,000 domains of a resolver that is well
+NIGHT_SECONDS: Final = 600.0  # nobody waits at night
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,17 @@ def resolve(
     """Learn which providers keep an audience's mailboxes; never raises for what the DNS does."""
     with resources.database.begin() as session:
         failures = mailbox_domains.to_look_up(session, tenant_id=tenant_id, audience_id=audience_id)
+    return _resolve(resources, failures, seconds)
+
+
+def resolve_all(resources: Resources, *, tenant_id: int, seconds: float = NIGHT_SECONDS) -> Resolution:
+    """Ask for the domains of all contacts of a tenant whose answers are old; never raises for what the DNS does."""
+    with resources.database.begin() as session:
+        failures = mailbox_domains.to_look_up_of_tenant(session, tenant_id=tenant_id)
+    return _resolve(resources, failures, seconds)
+
+
+def _resolve(resources: Resources, failures: Mapping[str, int], seconds: float) -> Resolution:
     unasked = [domain for domain in failures if _need_not_be_asked(resources, domain)]
     _keep(resources, [Lookup(domain, Reach.UNKNOWN) for domain in unasked], {})
     waiting = sorted(failures.keys() - set(unasked))
@@ -65,7 +78,7 @@ def _ask(
         if time.monotonic() >= ends:
             break
         try:
-            lookups = resources.mail_exchangers.look_up(batch)
+            lookups = _believed(resources, resources.mail_exchangers.look_up(batch))
         except ConfigurationError as error:
             run_logger().warning("%s. %s", error.message, error.hint)
             break
@@ -75,6 +88,25 @@ def _ask(
         if not told:
             break
     return Resolution(asked=asked, answered=answered, left=len(waiting) - asked)
+
+
+def _believed(resources: Resources, lookups: Sequence[Lookup]) -> list[Lookup]:
+    """Return the answers, without the deaths of a night on which the DNS itself is in trouble."""
+    dead = [lookup.domain for lookup in lookups if lookup.reach.is_dead]
+    if not dead:
+        return list(lookups)
+    canaries = resources.mail_exchangers.look_up(CANARIES)
+    with resources.database.begin() as session:
+        reachable = mailbox_domains.reachable(session, [lookup.domain for lookup in lookups])
+    found = believed(lookups, canaries=canaries, reachable=reachable)
+    if not any(lookup.reach.is_dead for lookup in found):
+        run_logger().warning(
+            "The DNS calls %d of %d mail domains dead at once, or does not find %s: none of it is believed",
+            len(dead),
+            len(lookups),
+            " and ".join((CANARIES[0], CANARIES[1])),
+        )
+    return found
 
 
 def _keep(resources: Resources, lookups: Sequence[Lookup], failures: Mapping[str, int]) -> None:

@@ -34,6 +34,7 @@ EXCEPTIONS = {
     "correlation.tenants": "finds the tenants that tags name",
     "mailbox_domains.choose": "a mail domain is the world's, and no tenant's",
     "mailbox_domains.find": "a mail domain is the world's, and no tenant's",
+    "mailbox_domains.reachable": "a mail domain is the world's, and no tenant's",
     "mailbox_domains.save": "a mail domain is the world's, and no tenant's",
     "mailbox_domains.unchoose": "a mail domain is the world's, and no tenant's",
     "overview.campaigns_by_tenant": "the operator's page shows all tenants",

@@ -5,7 +5,17 @@ from typing import Any
 import pytest
 
 from core.errors import ConfigurationError
-from core.hygiene import HygienePolicy, Rule, SoftBounces, verdict
+from core.hygiene import (
+    AT_ONCE,
+    STATE_RULES,
+    Effect,
+    HygienePolicy,
+    Rule,
+    SoftBounces,
+    effect,
+    reason,
+    verdict,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +55,35 @@ def test_zero_turns_a_rule_off() -> None:
 def test_a_threshold_that_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="policy sunset_days"):
         HygienePolicy.of({"sunset_days": value})
+
+
+@pytest.mark.parametrize(
+    ("rule", "policy", "expected"),
+    [
+        pytest.param(Rule.COMPLAINT, {}, Effect.SUPPRESS, id="complaint"),
+        pytest.param(Rule.HARD_BOUNCE, {}, Effect.SUPPRESS, id="hard bounce"),
+        pytest.param(Rule.SOFT_BOUNCE, {}, Effect.SUPPRESS, id="soft bounces"),
+        pytest.param(Rule.MAILBOX_FULL, {}, Effect.SUPPRESS, id="full mailbox"),
+        pytest.param(Rule.DEAD_DOMAIN, {}, Effect.RETIRE, id="dead domain"),
+        pytest.param(Rule.DISPOSABLE, {}, Effect.RETIRE, id="disposable domain"),
+        pytest.param(Rule.ROLE, {}, Effect.RETIRE, id="role address"),
+        pytest.param(Rule.SILENT, {}, Effect.LAPSE, id="silence, at first"),
+        pytest.param(Rule.SILENT, {"winback_days": 0}, Effect.RETIRE, id="silence, without the step"),
+        pytest.param(Rule.SILENT_AFTER_WINBACK, {}, Effect.RETIRE, id="silence after the win-back"),
+    ],
+)
+def test_each_rule_has_its_effect(rule: Rule, policy: dict[str, int], expected: Effect) -> None:
+    assert effect(rule, HygienePolicy(**policy)) is expected
+
+
+def test_only_what_law_and_ses_demand_waits_for_nobody() -> None:
+    assert AT_ONCE == (Rule.COMPLAINT, Rule.HARD_BOUNCE)
+    assert not set(AT_ONCE) & set(STATE_RULES)
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_each_rule_says_its_reason_with_the_tenants_own_numbers(rule: Rule) -> None:
+    told = reason(rule, HygienePolicy(sunset_days=90, winback_days=14, dead_domain_nights=3))
+    assert told
+    assert "_" not in told
+    assert "180" not in told

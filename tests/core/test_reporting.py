@@ -145,7 +145,7 @@ def test_every_state_and_every_reason_has_a_sentence() -> None:
         reporting.why(state="skipped", skip_reason=reason, outcome_code=None, facts=[])
         for reason in SkipReason
     }
-    assert len(told) == 7 + 13
+    assert len(told) == 7 + 15
     assert all(sentence.endswith(".") for sentence in told)
 
 

@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 NAMES = (
     "advance-warmup",
+    "approve-hygiene",
     "carry-on-campaigns",
     "control-campaign",
     "dispatch-campaigns",
@@ -46,7 +47,15 @@ def test_a_scheduled_flow_never_runs_twice_at_once(prefect: PrefectApi, name: st
 
 
 @pytest.mark.parametrize(
-    "name", ["send-campaign", "control-campaign", "test-send", "import-contacts", "onboard-tenant"]
+    "name",
+    [
+        "send-campaign",
+        "control-campaign",
+        "test-send",
+        "approve-hygiene",
+        "import-contacts",
+        "onboard-tenant",
+    ],
 )
 def test_every_parameter_has_a_title_and_a_description(prefect: PrefectApi, name: str) -> None:
     form = prefect.deployment(name)["parameter_openapi_schema"]

@@ -8,6 +8,7 @@ from prefect import Flow
 from prefect.utilities.callables import get_call_parameters
 
 from core.rulebook import RULES
+from flows.approve_hygiene import approve_hygiene
 from flows.control_campaign import control_campaign
 from flows.import_contacts import import_contacts
 from flows.onboard_tenant import onboard_tenant
@@ -29,6 +30,7 @@ def schema_of(flow: Flow[..., Any]) -> dict[str, Any]:
             control_campaign, ["tenant", "campaign_id", "action", "reason", "operator"], id="control-campaign"
         ),
         pytest.param(send_seeds, ["tenant", "seed_list"], id="test-send"),
+        pytest.param(approve_hygiene, ["tenant", "run_id"], id="approve-hygiene"),
         pytest.param(
             onboard_tenant, ["slug", "name", "sending_domain", "postal_address"], id="onboard-tenant"
         ),
@@ -77,7 +79,7 @@ def test_a_missing_parameter_takes_its_default_and_not_the_field_that_describes_
 
 
 @pytest.mark.parametrize(
-    "flow", [send_campaign, control_campaign, import_contacts, onboard_tenant, send_seeds]
+    "flow", [send_campaign, control_campaign, import_contacts, onboard_tenant, send_seeds, approve_hygiene]
 )
 def test_no_parameter_is_named_for_an_address(flow: Flow[..., Any]) -> None:
     names = set(inspect.signature(flow.fn).parameters) - {"postal_address"}

@@ -7,7 +7,10 @@ from prefect import task
 from prefect.states import Failed
 
 from core.errors import ConflictError, NotFoundError, UnreachableError
-from flows import dispatch_campaigns, import_contacts, reconcile_events, send_campaign, steps
+from core.hygiene import Rule
+from core.hygiene_report import Night
+from core.hygiene_runs import RunState
+from flows import approve_hygiene, dispatch_campaigns, import_contacts, reconcile_events, send_campaign, steps
 from tasks.contacts import ImportReport
 from tasks.events import DrainReport
 
@@ -79,3 +82,22 @@ def test_a_step_is_run_again_only_when_that_may_help(error: Exception, *, again:
     def step() -> None: ...
 
     assert steps._may_help(step, None, Failed(data=error)) is again  # type: ignore[arg-type]  # no run is looked at
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        pytest.param(
+            RunState.APPLIED, "hygiene run 12 of acme was approved: 1,200 leave, 3 spared", id="approved"
+        ),
+        pytest.param(RunState.REFUSED, "hygiene run 12 of acme was refused: nobody leaves", id="refused"),
+        pytest.param(
+            RunState.EXPIRED,
+            "nobody has decided on hygiene run 12 of acme in time: nobody leaves, and a later night asks anew",
+            id="expired",
+        ),
+    ],
+)
+def test_a_night_that_was_asked_about_ends_in_a_sentence(state: RunState, told: str) -> None:
+    night = Night(tenant="acme", run_id=12, state=state, counts={Rule.SILENT: 1_200}, spared=3)
+    assert approve_hygiene._ended(night) == told

@@ -281,6 +281,7 @@ def test_the_upsert_never_reads_the_whole_tenant(session: Session, tenant_id: in
         f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT TEXT) {contacts._UPSERT}",
         tenant_id=tenant_id,
         audience_id=audience_id,
+        import_id=None,
     )
     removed = [line["QUERY PLAN"] for line in plan if "Rows Removed" in line["QUERY PLAN"]]
     assert not [line for line in removed if int(line.rsplit(" ", 1)[1]) > 10_000]

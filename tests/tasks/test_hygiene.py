@@ -51,18 +51,29 @@ def test_all_tenants_are_kept_clean_and_the_night_after_finds_nothing(
     assert report.as_json() == {
         "suppressed": {"complaint": 0, "hard_bounce": 0, "soft_bounce": 1, "mailbox_full": 0},
         "retired": 0,
+        "lapsing": 0,
+        "spared": 0,
+        "came_back": 0,
+        "waiting": [],
     }
     with database.begin() as session:
         assert [row[0] for row in suppressions_of(session, bounced)] == ["soft_bounce"]
-    assert hygiene.run(resources).suppressed[Rule.SOFT_BOUNCE] == 0
+    assert suppressed(hygiene.run(resources)) == 0
+
+
+def suppressed(report: hygiene.HygieneReport) -> int:
+    """How many people were suppressed for soft bounces."""
+    return sum(night.counts.get(Rule.SOFT_BOUNCE, 0) for night in report.nights)
 
 
 def test_a_dry_run_counts_and_changes_nothing(
     resources: Resources, database: Database, bounced: Mailed
 ) -> None:
-    assert hygiene.run(resources, tenant_id=bounced.tenant_id, dry_run=True).suppressed[Rule.SOFT_BOUNCE] == 1
+    assert suppressed(hygiene.run(resources, tenant_id=bounced.tenant_id, dry_run=True)) == 1
     with database.begin() as session:
-        found = one(session, "SELECT count(*) AS n FROM suppression")
+        found = one(
+            session, "SELECT (SELECT count(*) FROM suppression) + (SELECT count(*) FROM hygiene_run) AS n"
+        )
     assert found is not None
     assert found["n"] == 0
 
@@ -70,6 +81,6 @@ def test_a_dry_run_counts_and_changes_nothing(
 def test_one_tenant_can_be_chosen(resources: Resources, database: Database, bounced: Mailed) -> None:
     with database.begin() as session:
         other = a_campaign(session, "other")
-    assert hygiene.run(resources, tenant_id=other.tenant_id).suppressed[Rule.SOFT_BOUNCE] == 0
+    assert suppressed(hygiene.run(resources, tenant_id=other.tenant_id)) == 0
     with pytest.raises(NotFoundError):
         hygiene.run(resources, tenant_id=0)
