@@ -31,7 +31,13 @@ from tasks.resources import Resources
 SIZE = 50_000
 SHARE = 0.03
 SEND_RATE = 500  # messages a second; 90 % of it are used
-SCHEDULED = ("dispatch-campaigns", "reconcile-events", "advance-warmup", "update-hygiene")
+SCHEDULED = (
+    "dispatch-campaigns",
+    "read-unsubscribes",
+    "reconcile-events",
+    "advance-warmup",
+    "update-hygiene",
+)
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 CHUNK = "Send chunk"
 PARTS = ("prefect server", "prefect worker")

@@ -10,7 +10,7 @@ import typer
 
 from cli.output import AsJson, answer, errors_as_answers, listing, stdout
 from core.suppression import Reason
-from tasks import suppression_files, suppressions, tenants
+from tasks import suppression_files, suppressions, tenants, unsubscribe_mails
 from tasks.resources import resources
 
 
@@ -174,3 +174,20 @@ def export(
         with path.open("w", encoding="utf-8", newline="") as target:
             written = suppression_files.export_suppressions(resources(), tenant_id=tenant_id, target=target)
         answer({"file": str(path), "suppressions": written}, as_json=as_json)
+
+
+@app.command("read-mail")
+def read_mail(
+    location: Annotated[
+        str,
+        typer.Argument(
+            help="An mbox, a Maildir, a folder of mails, or s3://bucket/prefix/; default: POSTHOUSE_UNSUBSCRIBE_MAILBOX."
+        ),
+    ] = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Unsubscribe whoever has asked for it by mail; nobody is answered, and a mail counts once."""
+    with errors_as_answers(as_json=as_json):
+        report = unsubscribe_mails.read_mailbox(resources(), location)
+        answer(report.as_json(), as_json=as_json, show=lambda: stdout.print(report.in_words()))

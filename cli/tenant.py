@@ -104,6 +104,12 @@ def set_(
     weight: Annotated[
         float | None, typer.Option(help="Its part of the account's rate, against 1 of the others.")
     ] = None,
+    unsubscribe_address: Annotated[
+        str | None,
+        typer.Option(
+            help="Where readers may unsubscribe by mail, such as leave@mail.example.com; `none` ends it."
+        ),
+    ] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Even if nobody has run the canary.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -114,6 +120,9 @@ def set_(
             limits.set_weight(resources(), slug, weight=weight, actor=actor)
         if delivery_api is not None:
             steps.set_delivery_api(resources(), slug, api=delivery_api, actor=actor, anyway=anyway)
+        if unsubscribe_address is not None:
+            address = "" if unsubscribe_address == "none" else unsubscribe_address
+            steps.set_unsubscribe_address(resources(), slug, address=address, actor=actor)
         _answer(slug, as_json=as_json)
 
 
@@ -198,6 +207,7 @@ def _document(slug: str) -> dict[str, Any]:
     return {
         "tenant": tenant.slug,
         **{name: getattr(tenant, name) for name in _SHOWN},
+        "unsubscribe_address": tenant.policies.get("unsubscribe_address"),
         "sending_domains": domains,
     }
 

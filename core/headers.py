@@ -47,7 +47,7 @@ def list_headers(unsubscribe_url: str, *, mailto: str | None = None) -> dict[str
 
     Args:
         unsubscribe_url: HTTPS; for 127.0.0.1 and localhost HTTP is allowed, so that a demo works.
-        mailto: An address for programs that unsubscribe by mail.
+        mailto: A `mailto:` URI for programs that unsubscribe by mail (`core.unsubscribe_mail`).
 
     Raises:
         InputError: The URL is not one; `code` is "header_invalid".
@@ -56,9 +56,9 @@ def list_headers(unsubscribe_url: str, *, mailto: str | None = None) -> dict[str
         raise _invalid("List-Unsubscribe", "needs one https URL in printable ASCII")
     value = f"<{unsubscribe_url}>"
     if mailto:
-        if not _URL.fullmatch(mailto) or "," in mailto:
-            raise _invalid("List-Unsubscribe", "needs one plain address for mailto")
-        value += f", <mailto:{mailto}?subject=unsubscribe>"
+        if not (_URL.fullmatch(mailto) and mailto.startswith("mailto:")) or "," in mailto:
+            raise _invalid("List-Unsubscribe", "needs one plain mailto: address")
+        value += f", <{mailto}>"
     if len(value) > MAX_LIST_HEADER:
         raise _invalid("List-Unsubscribe", f"is longer than {MAX_LIST_HEADER} characters")
     return {"List-Unsubscribe": value, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}

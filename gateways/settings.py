@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     engagement_queue: str = Field(
         "posthouse-engagement", description="SQS queue of Delivery, Open and Click events."
     )
+    unsubscribe_mailbox: str | None = Field(
+        None,
+        description="Where unsubscribes by mail arrive: an mbox, a Maildir, a folder of mails, or s3://bucket/prefix/.",
+    )
     sns_topic_arns: tuple[str, ...] = Field(
         (), description="JSON list of the only topics whose webhook posts are believed."
     )

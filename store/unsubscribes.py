@@ -110,15 +110,20 @@ def rejoin(session: Session, *, tenant_id: int, recipient_key: str, audience_ids
     )
 
 
-def is_heeded(session: Session, *, tenant_id: int, delivery_id: int, digest: str) -> bool:
-    """Note that a mail asks to stop a delivery's list; whether it was noted before, and shall not be heeded again."""
-    return not count(
-        session,
-        """INSERT INTO mailed_unsubscribe (tenant_id, digest, delivery_id) VALUES (:tenant_id, :digest, :delivery_id)
-           ON CONFLICT DO NOTHING""",
-        tenant_id=tenant_id,
-        digest=digest,
-        delivery_id=delivery_id,
+def note_mail(session: Session, *, tenant_id: int, delivery_id: int, digest: str) -> bool:
+    """Note that a mail asks to stop a delivery's list; say whether it is new. One that was read before is not heeded again.
+
+    Else a mailbox that nobody empties would unsubscribe a person each time, who has come back since.
+    """
+    return bool(
+        count(
+            session,
+            """INSERT INTO mailed_unsubscribe (tenant_id, digest, delivery_id) VALUES (:tenant_id, :digest, :delivery_id)
+               ON CONFLICT DO NOTHING""",
+            tenant_id=tenant_id,
+            digest=digest,
+            delivery_id=delivery_id,
+        )
     )
 
 

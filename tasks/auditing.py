@@ -214,7 +214,7 @@ def of_template(
     found: dict[int, str] = {}
     failed: dict[int, str] = {}
     for contact in contacts:
-        links = links_of(resources, tenant_id=voice.tenant_id, delivery_id=NOBODY)
+        links = links_of(resources, voice.tenant, delivery_id=NOBODY)
         data = context(voice, contact.address, contact.attributes, links)
         try:
             found[contact.id] = found_in(compiled, data, compiled.render(data))

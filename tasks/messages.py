@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core import headers, unsubscribe
+from core import headers, unsubscribe, unsubscribe_mail
 from core.contexts import context_for
 from core.message import Message
 from core.unsubscribe import Claim, Purpose
@@ -81,13 +81,13 @@ def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:
         TemplateError: The template and this contact's data do not fit.
         InputError: A header of the result is not one (`header_invalid`).
     """
-    links = links_of(resources, tenant_id=job.tenant_id, delivery_id=delivery.delivery_id)
+    links = links_of(resources, job.tenant, delivery_id=delivery.delivery_id)
     return Message(
         from_header=job.from_header,
         reply_to=job.tenant.reply_to,
         recipient=delivery.address,
         content=job.template.render(context(job.voice, delivery.address, delivery.attributes, links)),
-        headers=headers.list_headers(links.unsubscribe),
+        headers=headers.list_headers(links.unsubscribe, mailto=links.mailto),
         configuration_set=job.tenant.configuration_set,
         ses_tenant_name=job.tenant.ses_tenant_name,
     )
@@ -95,7 +95,7 @@ def message_for(resources: Resources, job: Job, delivery: Claimed) -> Message:
 
 def context_of(resources: Resources, job: Job, delivery: Claimed) -> dict[str, Any]:
     """Return what the template sees of one delivery's contact."""
-    links = links_of(resources, tenant_id=job.tenant_id, delivery_id=delivery.delivery_id)
+    links = links_of(resources, job.tenant, delivery_id=delivery.delivery_id)
     return context(job.voice, delivery.address, delivery.attributes, links)
 
 
@@ -120,14 +120,21 @@ def context(voice: Voice, address: str, attributes: Mapping[str, Any], links: "L
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The links of one delivery to our own pages; they name nobody."""
+    """The links of one delivery to our own doors; they name nobody."""
 
     unsubscribe: str  # RFC 8058
     preferences: str
+    mailto: str | None  # where the tenant has an address for it
 
 
-def links_of(resources: Resources, *, tenant_id: int, delivery_id: int) -> Links:
+def links_of(resources: Resources, tenant: Tenant, *, delivery_id: int) -> Links:
     """Return the links of one delivery, or with `NOBODY` those of a test, which work and stop nothing."""
+    assert tenant.id is not None
     key, base = resources.secrets.token_keys[0], resources.settings.public_url
-    tokens = {purpose: unsubscribe.sign(Claim(tenant_id, delivery_id, purpose), key) for purpose in Purpose}
-    return Links(f"{base}/u/{tokens[Purpose.UNSUBSCRIBE]}", f"{base}/p/{tokens[Purpose.PREFERENCES]}")
+    tokens = {purpose: unsubscribe.sign(Claim(tenant.id, delivery_id, purpose), key) for purpose in Purpose}
+    stop, address = tokens[Purpose.UNSUBSCRIBE], tenant.policies.get("unsubscribe_address")
+    return Links(
+        unsubscribe=f"{base}/u/{stop}",
+        preferences=f"{base}/p/{tokens[Purpose.PREFERENCES]}",
+        mailto=unsubscribe_mail.mailto(address, stop) if address else None,
+    )

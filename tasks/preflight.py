@@ -328,7 +328,7 @@ def _findings_of(
     contact: Candidate,
     domains: Sequence[str],
 ) -> list[Finding]:
-    links = links_of(resources, tenant_id=voice.tenant_id, delivery_id=NOBODY)
+    links = links_of(resources, voice.tenant, delivery_id=NOBODY)
     try:
         content = template.render(context(voice, contact.address, contact.attributes, links))
     except (TemplateError, InputError) as error:
@@ -339,7 +339,7 @@ def _findings_of(
         headers={
             "From": sender,
             "Reply-To": voice.tenant.reply_to,
-            **headers.list_headers(links.unsubscribe),
+            **headers.list_headers(links.unsubscribe, mailto=links.mailto),
         },
         postal_address=voice.tenant.postal_address,
         unsubscribe_url=links.unsubscribe,

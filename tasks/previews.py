@@ -101,12 +101,16 @@ def sample_of(
         InputError: A header of the result is not one.
     """
     tenant = voice.tenant
-    links = links_of(resources, tenant_id=voice.tenant_id, delivery_id=NOBODY)
+    links = links_of(resources, voice.tenant, delivery_id=NOBODY)
     sender = headers.from_header(tenant.from_name, tenant.from_address)
     return Sample(
         label=label,
         content=template.render(context(voice, contact.address, contact.attributes, links)),
-        headers={"From": sender, "Reply-To": tenant.reply_to, **headers.list_headers(links.unsubscribe)},
+        headers={
+            "From": sender,
+            "Reply-To": tenant.reply_to,
+            **headers.list_headers(links.unsubscribe, mailto=links.mailto),
+        },
         locale=tag,
     )
 

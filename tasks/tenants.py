@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core import addresses, headers, locales, warmup, warmup_schedule
+from core import addresses, headers, locales, unsubscribe_mail, warmup, warmup_schedule
 from core.breakers import Scope
 from core.errors import ConflictError, InputError
 from core.tenants import DeliveryApi, TenantState
@@ -144,3 +144,22 @@ def id_of(resources: Resources, slug: str) -> int:
         tenant_id = tenants.by_slug(session, slug).id
     assert tenant_id is not None
     return tenant_id
+
+
+def set_unsubscribe_address(resources: Resources, slug: str, *, address: str, actor: str) -> None:
+    """Offer an address for unsubscribes by mail in all messages rendered from now on, or none any more with "".
+
+    Raises:
+        InputError: It is no plain address.
+        NotFoundError: There is no such tenant.
+    """
+    chosen = unsubscribe_mail.checked_address(address) if address else ""
+    with resources.database.begin() as session:
+        tenant = tenants.by_slug(session, slug)
+        assert tenant.id is not None
+        others = {name: value for name, value in tenant.policies.items() if name != "unsubscribe_address"}
+        own = {"unsubscribe_address": chosen} if chosen else {}
+        tenants.set_policies(session, tenant_id=tenant.id, policies=others | own)
+        tenants.audit(
+            session, tenant_id=tenant.id, actor=actor, action="tenant.unsubscribe_address", subject=slug
+        )

@@ -53,9 +53,9 @@ def test_the_list_headers_are_those_of_rfc_8058() -> None:
 
 
 def test_an_address_to_unsubscribe_comes_second() -> None:
-    assert list_headers("https://e.example/u", mailto="leave@e.example")["List-Unsubscribe"] == (
-        "<https://e.example/u>, <mailto:leave@e.example?subject=unsubscribe>"
-    )
+    assert list_headers("https://e.example/u", mailto="mailto:leave@e.example?subject=unsubscribe")[
+        "List-Unsubscribe"
+    ] == ("<https://e.example/u>, <mailto:leave@e.example?subject=unsubscribe>")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/u/t", "http://localhost/u/t"])
@@ -84,7 +84,16 @@ def test_a_url_that_mail_programs_would_not_use_is_refused(url: str) -> None:
     assert refused.value.code == "header_invalid"
 
 
-@pytest.mark.parametrize("mailto", ["a@e.example, b@e.example", "a b@e.example", "a@e.example>"])
+@pytest.mark.parametrize(
+    "mailto",
+    [
+        "mailto:a@e.example,b@e.example",
+        "mailto:a b@e.example",
+        "mailto:a@e.example>",
+        "a@e.example",
+        "https://e.example",
+    ],
+)
 def test_an_address_to_unsubscribe_is_one_plain_address(mailto: str) -> None:
     with pytest.raises(InputError):
         list_headers("https://e.example/u", mailto=mailto)

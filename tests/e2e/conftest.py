@@ -24,7 +24,13 @@ from tasks.suppression_files import import_suppressions
 from tests.e2e.prefect_api import PrefectApi
 
 
-SCHEDULED = ("dispatch-campaigns", "reconcile-events", "advance-warmup", "update-hygiene")
+SCHEDULED = (
+    "dispatch-campaigns",
+    "read-unsubscribes",
+    "reconcile-events",
+    "advance-warmup",
+    "update-hygiene",
+)
 
 # Short chunks show progress; short leases let a test see what follows a crash.
 ENVIRONMENT = {

@@ -17,6 +17,7 @@ NAMES = (
     "dispatch-campaigns",
     "import-contacts",
     "onboard-tenant",
+    "read-unsubscribes",
     "reconcile-events",
     "send-campaign",
     "test-send",
@@ -36,6 +37,7 @@ def test_every_flow_is_deployed_under_its_own_name(prefect: PrefectApi) -> None:
         pytest.param("dispatch-campaigns", "*/5 * * * *", id="every five minutes"),
         pytest.param("reconcile-events", "7 * * * *", id="hourly"),
         pytest.param("advance-warmup", "12 * * * *", id="a tenant's day has just begun somewhere"),
+        pytest.param("read-unsubscribes", "4-59/15 * * * *", id="every quarter of an hour"),
         pytest.param("update-hygiene", "33 2 * * *", id="nightly"),
     ],
 )
