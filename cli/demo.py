@@ -262,7 +262,8 @@ def _clean(resources: Resources, slug: str) -> dict[str, int]:
     tenant_id = tenants.id_of(resources, slug)
     done = hygiene_steps.run(resources, tenant_id=tenant_id)
     campaigns.settle(resources, tenant_id=tenant_id)
-    return {**done.suppressed, "retired": done.retired}
+    told: dict[str, Any] = dict(done.as_json())
+    return {**told["suppressed"], "retired": told["retired"]}
 
 
 def _suppressions(resources: Resources, slug: str) -> int:

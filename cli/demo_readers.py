@@ -7,7 +7,7 @@ from typing import Final
 
 from cli import processes
 from core.deliveries import State
-from store import campaigns
+from store import campaigns, tenants
 from tasks.messages import links_of
 from tasks.resources import Resources
 
@@ -28,11 +28,12 @@ def leave(resources: Resources, web: str, *, tenant_id: int, campaign_id: int, s
         seed: The same seed chooses the same readers.
     """
     with resources.database.begin() as session:
+        tenant = tenants.by_id(session, tenant_id=tenant_id)
         ledger = campaigns.ledger(session, tenant_id=tenant_id, campaign_id=campaign_id)
     got_it = [row["id"] for row in ledger if row["state"] == State.SENT]
     leaving = _some(got_it, seed)
     for delivery_id in leaving:
-        link = links_of(resources, tenant_id=tenant_id, delivery_id=delivery_id).unsubscribe
+        link = links_of(resources, tenant, delivery_id=delivery_id).unsubscribe
         _press(web + link.removeprefix(resources.settings.public_url))
     return len(leaving)
 
