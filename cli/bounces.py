@@ -1,6 +1,8 @@
-"""`posthouse bounces`: the table by which bounces are understood, tried out on an answer, and what nobody understood."""
+"""`posthouse bounces`: how they are understood, what nobody understood, and providers that call living mailboxes dead."""
 
+import getpass
 import sys
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +11,7 @@ from cli.output import AsJson, answer, errors_as_answers, listing, stdout
 from core import bounces, diagnostics
 from core.bounce_rules import Rule
 from core.events import Bounce
+from tasks import anomalies as anomalies_
 from tasks import bounces as tasks
 from tasks.resources import resources
 
@@ -67,3 +70,71 @@ def unknown(
         columns = ("times", "tenants", "status", "said")
         rows = [[one[name] for name in columns] for one in document["answers"]]
         answer(document, as_json=as_json, show=lambda: stdout.print(listing(columns, rows)))
+
+
+Why = Annotated[str, typer.Option("--reason", help="Kept with it and in the audit.")]
+
+
+@app.command()
+def anomalies(*, as_json: AsJson = False) -> None:
+    """List when a provider called living mailboxes dead, newest first: while one is open nobody is suppressed by it."""
+    with errors_as_answers(as_json=as_json):
+        document = {"anomalies": anomalies_.listing(resources())}
+        columns = (
+            "id",
+            "place",
+            "people",
+            "held",
+            "tenants",
+            "opened_at",
+            "closed_at",
+            "decision",
+            "said",
+            "why",
+        )
+        rows = [[one[name] for name in columns] for one in document["anomalies"]]
+        answer(document, as_json=as_json, show=lambda: stdout.print(listing(columns, rows)))
+
+
+@app.command()
+def release(anomaly_id: int, *, reason: Why, as_json: AsJson = False) -> None:
+    """Close an anomaly: it was the provider's trouble, and its people are mailed again."""
+    _decide(anomaly_id, reason, confirmed=False, as_json=as_json)
+
+
+@app.command()
+def confirm(anomaly_id: int, *, reason: Why, as_json: AsJson = False) -> None:
+    """Close an anomaly: these mailboxes are gone after all, and their people are suppressed."""
+    _decide(anomaly_id, reason, confirmed=True, as_json=as_json)
+
+
+def _decide(anomaly_id: int, reason: str, *, confirmed: bool, as_json: bool) -> None:
+    with errors_as_answers(as_json=as_json):
+        done = anomalies_.decide(
+            resources(), anomaly_id, confirmed=confirmed, actor=getpass.getuser(), reason=reason
+        )
+        answer(done, as_json=as_json)
+
+
+@app.command("take-back")
+def take_back(
+    place: Annotated[str, typer.Argument(help="A mailbox provider, or a domain that has none.")],
+    *,
+    since: Annotated[datetime, typer.Option(help="From when on; UTC without an offset.")],
+    until: Annotated[datetime | None, typer.Option(help="Up to when; now without it.")] = None,
+    reason: Why,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what hard bounces at a provider have suppressed in a window, at all tenants."""
+    with errors_as_answers(as_json=as_json):
+        done = anomalies_.take_back(
+            resources(),
+            place=place,
+            since=since.replace(tzinfo=since.tzinfo or UTC),
+            until=until.replace(tzinfo=until.tzinfo or UTC) if until else datetime.now(UTC),
+            actor=getpass.getuser(),
+            reason=reason,
+            dry_run=dry_run,
+        )
+        answer(done, as_json=as_json)

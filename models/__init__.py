@@ -1,5 +1,6 @@
 """Nouns: SQLModel tables with their constraints and no behaviour. Importing this imports them all, for Alembic."""
 
+from models.anomaly import BounceAnomaly, HardBounce
 from models.breaker import Breaker, BreakerCount, BreakerFirst, CampaignVanguard
 from models.campaign import Campaign, CampaignExclusion, CampaignProvider, TemplateVersion
 from models.campaign_forecast import CampaignForecast
@@ -32,6 +33,7 @@ __all__ = [
     "Audience",
     "AudienceMember",
     "AuditEntry",
+    "BounceAnomaly",
     "Breaker",
     "BreakerCount",
     "BreakerFirst",
@@ -48,6 +50,7 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryFact",
     "GlobalSuppression",
+    "HardBounce",
     "HygieneRemoval",
     "HygieneRun",
     "ImportRejection",

@@ -51,7 +51,8 @@ def suppress_missing(session: Session, *, tenant_id: int) -> dict[Rule, int]:
 def soft_bounces(session: Session, *, tenant_id: int, policy: HygienePolicy) -> dict[str, SoftBounces]:
     """Return the histories of people with enough consecutive soft bounces to be judged, by recipient key.
 
-    A campaign message counts once, however many events it brought, and not at all once it was delivered.
+    A campaign message counts once, however many events it brought, and not at all once it was delivered. Where an
+    anomaly is open, hygiene rests: its people are not judged.
     """
     # Signs of life are looked for person by person, and only of people with enough bounces: most of a tenant's facts are
     # deliveries, and reading all of them takes most of a minute where there are millions.
@@ -65,6 +66,9 @@ def soft_bounces(session: Session, *, tenant_id: int, policy: HygienePolicy) -> 
                JOIN delivery ON delivery.tenant_id = fact.tenant_id AND delivery.id = fact.delivery_id
                WHERE fact.tenant_id = :tenant_id AND fact.fact = 'bounce_transient'
                  AND fact.last_at > now() - make_interval(days => greatest(:window, :full_window))
+                 AND NOT EXISTS (SELECT FROM bounce_anomaly WHERE closed_at IS NULL AND place IN (
+                     delivery.provider, (SELECT 'domain:' || lower(split_part(contact.address, '@', 2)) FROM contact
+                                         WHERE contact.tenant_id = delivery.tenant_id AND contact.id = delivery.contact_id)))
            ), often AS (
                SELECT recipient_key FROM bounced GROUP BY recipient_key
                HAVING count(*) >= least(nullif(:bounces, 0), nullif(:full, 0), nullif(:abandoned, 0))

@@ -114,7 +114,7 @@ def _topics(session: Session, tenant_id: int, recipient_key: str, audience_id: i
 def save(session: Session, *, tenant_id: int, delivery_id: int, choice: Choice) -> bool:
     """Do what a person has chosen, and say whether that changed anything; the same choice again changes nothing."""
     before = standing(session, tenant_id=tenant_id, delivery_id=delivery_id)
-    suppressions.acting(session, tenant_id=tenant_id, actor="recipient", why="chosen on the preference page")
+    suppressions.acting(session, actor="recipient", why="chosen on the preference page")
     changed = _keep(session, tenant_id, before.recipient_key, choice)
     joined = 0
     if choice.nothing:

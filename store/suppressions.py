@@ -27,13 +27,14 @@ class NewSuppression:
     expires_at: datetime | None = None
 
 
-def acting(session: Session, *, tenant_id: int, actor: str, why: str = "") -> None:
-    """Let the history say who makes the changes of this transaction, and why; else it names the rows' own source."""
+def acting(session: Session, *, actor: str, why: str = "") -> None:
+    """Let the history say who makes the changes of this transaction from here on, and why.
+
+    Without an actor it names the rows' own source.
+    """
     run(
         session,
-        """SELECT set_config('posthouse.actor', :actor, true), set_config('posthouse.why', :why, true)
-           FROM tenant WHERE id = :tenant_id""",
-        tenant_id=tenant_id,
+        "SELECT set_config('posthouse.actor', :actor, true), set_config('posthouse.why', :why, true)",
         actor=actor,
         why=why,
     )

@@ -7,7 +7,7 @@ from typing import Final
 from core.campaigns import Action
 from store import campaigns, control, doubt, leases, tenants
 from store.session import Session
-from tasks import breakers, events, quarantine
+from tasks import anomalies, breakers, events, quarantine
 from tasks.campaigns import settle
 from tasks.events import DrainReport
 from tasks.resources import Resources
@@ -87,6 +87,7 @@ def ready(resources: Resources) -> list[tuple[str, int]]:
     """
     with resources.database.begin() as session:
         everyone = [(tenant.id, tenant.slug) for tenant in tenants.everyone(session) if tenant.id is not None]
+    anomalies.review(resources)
     found = []
     for tenant_id, slug in everyone:
         settle(resources, tenant_id=tenant_id)

@@ -17,7 +17,7 @@ from store.correlation import TenantIdentity, Unknown
 from store.facts import Located
 from store.inbox import Transaction, Waiting
 from store.session import TRANSIENT, Database
-from tasks import brakes, breakers, quarantine
+from tasks import anomalies, brakes, breakers, quarantine
 from tasks.log import run_logger
 
 
@@ -120,6 +120,7 @@ def _apply_to(
     folded = facts.apply(session, tenant_id=tenant_id, located=located)
     busy = [n for n, delivery in deliveries.items() if delivery in folded.held]
     ready = [n for n, delivery in deliveries.items() if delivery not in folded.held]
+    anomalies.apply(session, tenant_id, [(deliveries[n], told[n]) for n in ready])
     brakes.apply(session, tenant_id, (told[n] for n in ready))
     breakers.apply(session, tenant_id, {cell.campaign_id for cell in folded.grown})
     inbox.mark_applied(session, ready, tenant_id=tenant_id)

@@ -15,7 +15,7 @@ from core.hygiene_runs import RunState
 from core.removals import ListShare, too_many
 from gateways.disposable_domains import disposable_domains
 from models import Tenant
-from store import hygiene, hygiene_findings, hygiene_hints, hygiene_runs, inbox, tenants
+from store import anomalies, hygiene, hygiene_findings, hygiene_hints, hygiene_runs, inbox, tenants
 from store.inbox import Transaction
 from store.session import Row
 from tasks import mailbox_domains
@@ -25,6 +25,8 @@ from tasks.resources import Resources
 
 # A raw event quotes addresses. This is longer than any queue keeps a message, so nothing needs it any more.
 RAW_EVENT_DAYS: Final = 30
+# So long a provider's incident can still be taken back.
+HARD_BOUNCE_DAYS: Final = 60
 
 # Whom a night took can be listed for so long; its counts stay.
 REMOVAL_DAYS: Final = 90
@@ -83,6 +85,7 @@ def run(resources: Resources, *, tenant_id: int | None = None, dry_run: bool = F
             lambda session: inbox.forget_raw(session, after_days=RAW_EVENT_DAYS)
         )
         run_logger().info("the raw text of %d old events was erased", forgotten)
+        resources.database.repeat(lambda session: anomalies.forget(session, after_days=HARD_BOUNCE_DAYS))
     return report
 
 

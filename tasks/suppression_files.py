@@ -124,7 +124,7 @@ def _stored(job: _Job, file: ContactFile) -> Iterator[Rejection]:
 
 
 def _add(session: Session, job: _Job, new: list[NewSuppression]) -> int:
-    suppressions.acting(session, tenant_id=job.tenant_id, actor=job.actor)
+    suppressions.acting(session, actor=job.actor)
     added = suppressions.add(session, tenant_id=job.tenant_id, suppressions=new)
     if job.dry_run:
         session.rollback()

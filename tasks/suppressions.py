@@ -47,7 +47,7 @@ def add_suppression(
     parsed = addresses.parse(address)
     key = addresses.recipient_key(parsed.comparable, resources.secrets.recipient_key)
     with resources.database.begin() as session:
-        suppressions.acting(session, tenant_id=tenant_id, actor=actor, why=why)
+        suppressions.acting(session, actor=actor, why=why)
         new = NewSuppression(
             recipient_key=key,
             address=parsed.deliverable,
@@ -111,7 +111,7 @@ def end_suppression(
                 "no such suppression holds", hint="posthouse suppressions check TENANT ADDRESS"
             )
         check_end((Reason(row["reason"]) for row in fitting), why=why, consented=consented)
-        suppressions.acting(session, tenant_id=tenant_id, actor=actor, why=why)
+        suppressions.acting(session, actor=actor, why=why)
         own = [row["id"] for row in fitting if row["id"] is not None]
         ended = suppressions.end(session, tenant_id=tenant_id, recipient_key=key, ids=own)
         in_all = [Reason(row["reason"]) for row in fitting if row["id"] is None]

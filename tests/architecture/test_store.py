@@ -43,6 +43,7 @@ EXCEPTIONS = {
     "reconciliation.keep": "one reconciliation looks at all tenants",
     "reconciliation.newest": "one reconciliation looks at all tenants",
     "reconciliation.our_count": "an SES account belongs to all tenants",
+    "suppressions.acting": "what a transaction says of itself",
     "suppressions.add_global": "holds for all tenants",
     "suppressions.end_global": "held for all tenants",
     "tenants.add": "makes the tenant",
@@ -53,8 +54,9 @@ EXCEPTIONS = {
 # What is no query: here sessions and connections are made.
 NO_QUERIES = {"session", "migrations"}
 
-# An event belongs to no tenant until it is understood; the ledger and whether it may be believed is all tenants'.
-NO_TENANTS = {"inbox", "quarantine"}
+# An event belongs to no tenant until it is understood; the ledger and whether it may be believed is all tenants'; and a
+# provider's own trouble hits them all.
+NO_TENANTS = {"anomalies", "inbox", "quarantine"}
 
 QUERIES = sorted(
     path for path in (PROJECT / "store").glob("*.py") if path.stem not in {"__init__", *NO_QUERIES}

@@ -14,7 +14,7 @@ from core.bounces import page
 from gateways.settings import settings
 from store import facts
 from store.facts import Located
-from store.session import Database
+from store.session import Database, run
 from tasks.resources import resources
 from tests.mailed import a_delivery, an_event
 
@@ -77,3 +77,33 @@ def test_what_nobody_understood_is_counted_by_text_without_numbers_and_addresses
             {"times": 1, "tenants": 1, "status": "", "said": "550 something else"},
         ],
     }
+
+
+def test_anomalies_are_listed_decided_and_taken_back(database: Database) -> None:
+    assert posthouse("anomalies") == {"anomalies": []}
+    with database.begin() as session:
+        mailed = a_delivery(session)
+        run(
+            session,
+            """INSERT INTO bounce_anomaly (place, text, said, why, began_at) VALUES ('gmail', 't', 'said', 'why', now())""",
+        )
+        run(
+            session,
+            """INSERT INTO hard_bounce (tenant_id, delivery_id, campaign_id, recipient_key, place, text, is_known, bounced_at)
+               VALUES (:tenant_id, :id, :campaign_id, 'k', 'domain:corp.example', 't', true, now())""",
+            tenant_id=mailed.tenant_id,
+            id=mailed.delivery_id,
+            campaign_id=mailed.campaign_id,
+        )
+    assert posthouse("confirm", "1", "--reason", "closed") == {
+        "anomaly_id": 1,
+        "decision": "confirmed",
+        "people": 0,
+    }
+    done = posthouse("take-back", "corp.example", "--since", "2026-01-01", "--reason", "their incident")
+    assert done == {"place": "corp.example", "people": 1, "taken_back": 0, "texts": 1, "dry_run": False}
+    (_, first) = found = posthouse("anomalies")["anomalies"]
+    assert [one["decision"] for one in found] == ["released", "confirmed"]
+    assert (first["place"], first["said"]) == ("gmail", "said")
+    refused = CliRunner().invoke(app, ["release", "1", "--reason", "again", "--json"])
+    assert (refused.exit_code, json.loads(refused.stdout)["error"]["code"]) == (1, "not_found")
