@@ -50,8 +50,8 @@ def reconcile(
 ) -> None:
     """Take what is on the queues, then say what SES should have reported and has not. Exit 1 if anything is missing."""
     with errors_as_answers(as_json=as_json):
-        reconciliation.drain(resources())
-        report = reconciliation.run(resources(), Wish(is_thorough=True, canaries=canary))
+        waited = reconciliation.drain(resources()).waited
+        report = reconciliation.run(resources(), Wish(is_thorough=True, canaries=canary, waited=waited))
         answer(report.as_json(), as_json=as_json, show=lambda: _show(report))
         if report.findings:
             raise Failed

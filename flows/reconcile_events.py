@@ -31,7 +31,7 @@ def reconcile_events() -> State[None]:
     total += report
     settled, unconfirmed = settle()
     count()
-    missing = reconcile(unconfirmed)
+    missing = reconcile(Wish(unconfirmed=unconfirmed, waited=total.waited))
     return Completed(message=f"{_in_words(total)}; {_settled_in_words(settled)}; {missing}")
 
 
@@ -77,9 +77,9 @@ def count() -> None:
 
 
 @task(name="Look for what is missing", **RETRIED)
-def reconcile(unconfirmed: dict[str, int]) -> str:
+def reconcile(wish: Wish) -> str:
     """Hold what was reported against what was accepted; leave the report, and an event of Prefect's for each gap."""
-    report = reconciliation.run(resources(), Wish(unconfirmed=unconfirmed))
+    report = reconciliation.run(resources(), wish)
     create_markdown_artifact(report.as_markdown(), key="reconciliation", description=report.words)
     _alert(report)
     return report.words

@@ -1,8 +1,9 @@
 """SQS: receive messages from a queue and delete them. What they say is not this module's business."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,10 +26,11 @@ VISIBILITY_SECONDS: Final = 180
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of a queue; the receipt deletes it."""
+    """A message of a queue; the receipt deletes it. `sent_at` is when the queue took it."""
 
     body: str
     receipt: str
+    sent_at: datetime | None = None
 
 
 class Queue:
@@ -59,8 +61,9 @@ class Queue:
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=wait_seconds,
                 VisibilityTimeout=VISIBILITY_SECONDS,
+                MessageSystemAttributeNames=["SentTimestamp"],
             )
-        return [Message(body=one["Body"], receipt=one["ReceiptHandle"]) for one in answer.get("Messages", [])]
+        return [_message(one) for one in answer.get("Messages", [])]
 
     def delete(self, messages: Sequence[Message]) -> None:
         """Delete messages, ten per call. One that SQS does not delete comes again, which must do no harm."""
@@ -121,3 +124,10 @@ class Queue:
             hint=hint.get(code, "See the SQS permissions of this role."),
             code="queue_unavailable",
         )
+
+
+def _message(received: Mapping[str, Any]) -> Message:
+    """Return a message as SQS hands it over; its time is in milliseconds since 1970."""
+    sent = received.get("Attributes", {}).get("SentTimestamp")
+    sent_at = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None
+    return Message(body=received["Body"], receipt=received["ReceiptHandle"], sent_at=sent_at)

@@ -4,8 +4,9 @@ Storing and applying are two steps with a commit between them. A message is dele
 stored, so a crash anywhere costs a repetition and never an event; the dedupe key absorbs the repetition.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -25,12 +26,12 @@ from tasks.resources import Resources
 BATCH: Final = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DrainReport:
     """What came in and what became of it.
 
     `applied` and `quarantined` also count events that were waiting from before. A malformed message stays on its queue
-    until SQS moves it to the dead-letter queue.
+    until SQS moves it to the dead-letter queue. `waited` says of each queue how long the newest batch had waited there.
     """
 
     received: int = 0
@@ -38,14 +39,17 @@ class DrainReport:
     duplicates: int = 0
     quarantined: int = 0
     malformed: int = 0
+    waited: Mapping[str, timedelta] = field(default_factory=dict, compare=False)
 
     def __add__(self, other: "DrainReport") -> "DrainReport":
-        ours, theirs = asdict(self), asdict(other)
-        return DrainReport(**{name: ours[name] + theirs[name] for name in ours})
+        ours, theirs = self.as_json(), other.as_json()
+        return DrainReport(
+            **{name: ours[name] + theirs[name] for name in ours}, waited={**self.waited, **other.waited}
+        )
 
     def as_json(self) -> dict[str, int]:
         """Return the report as the command line answers it."""
-        return asdict(self)
+        return {name: number for name, number in vars(self).items() if name != "waited"}
 
 
 def drain(
@@ -71,6 +75,7 @@ def drain(
     while True:
         # The urgent queue is asked again before every batch of the other.
         queue, messages = _next_batch(urgent_first, wait_seconds)
+        report += DrainReport(waited=_waited(queue, messages))
         report += _store(resources, queue, messages)
         report += apply(resources)
         if not (messages and until_empty):
@@ -118,6 +123,12 @@ def _next_batch(urgent_first: Sequence[Queue], wait_seconds: int) -> tuple[Queue
             if messages := _receive(queue, wait_seconds=seconds):
                 return queue, messages
     return urgent_first[0], []
+
+
+def _waited(queue: Queue, messages: Sequence[Message]) -> dict[str, timedelta]:
+    """Return how long the oldest of a batch had waited on its queue."""
+    sent = [message.sent_at for message in messages if message.sent_at]
+    return {queue.name: max(datetime.now(UTC) - min(sent), timedelta(0))} if sent else {}
 
 
 def _receive(queue: Queue, *, wait_seconds: int) -> list[Message]:

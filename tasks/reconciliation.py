@@ -21,6 +21,7 @@ from store import quarantine, tenants
 from store import reconciliation as records
 from store.reconciliation import Kept, Unheard
 from tasks import event_canaries, events
+from tasks.events import DrainReport
 from tasks.log import run_logger
 from tasks.resources import Resources
 
@@ -82,12 +83,13 @@ def run(resources: Resources, wish: Wish | None = None) -> Report:
     return Report(at=observed.now, words=words, findings=findings, hours=observed.hours)
 
 
-def drain(resources: Resources) -> None:
+def drain(resources: Resources) -> DrainReport:
     """Take what the queues have; that one of them cannot be used is a gap, and no reason not to look for others."""
     try:
-        events.drain(resources)
+        return events.drain(resources)
     except ConfigurationError as error:
         run_logger().warning("Not drained: %s", error.message)
+        return DrainReport()
 
 
 def history(resources: Resources, *, most: int = 24) -> list[Kept]:

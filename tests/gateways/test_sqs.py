@@ -1,6 +1,7 @@
 """Queues, against moto's SQS in this process."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -71,3 +72,11 @@ def test_an_endpoint_that_does_not_answer_is_a_configuration_error(monkeypatch: 
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(ConfigurationError, match="EndpointConnectionError"):
         Queue("events").receive()
+
+
+def test_a_message_tells_when_its_queue_took_it(queue: Queue) -> None:
+    before = datetime.now(UTC)
+    send(queue, "a")
+    (message,) = queue.receive()
+    assert message.sent_at is not None
+    assert abs(message.sent_at - before) < timedelta(minutes=1)

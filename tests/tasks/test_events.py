@@ -86,7 +86,16 @@ def test_what_is_on_the_queues_is_applied_and_deleted(
 ) -> None:
     send(queues[0], an_event("send", mailed), envelope(an_event("complaint_abuse", mailed)))
     send(queues[1], an_event("delivery", mailed), an_event("open", mailed))
-    assert drain(resources, queues) == DrainReport(received=4, applied=4)
+    report = drain(resources, queues)
+    assert report == DrainReport(received=4, applied=4)
+    assert set(report.waited) == {"posthouse-critical", "posthouse-engagement"}
+    assert report.as_json() == {
+        "received": 4,
+        "applied": 4,
+        "duplicates": 0,
+        "quarantined": 0,
+        "malformed": 0,
+    }
     assert facts_of(database, mailed) == {"sent": 1, "delivery": 1, "open": 1, "complaint": 1}
     with database.begin() as session:
         assert state_of(session, mailed) == "sent"
