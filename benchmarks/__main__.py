@@ -23,6 +23,7 @@ NAMES = (
     "designs",
     "protocol_cost",
     "two_processes",
+    "rollups",
     "ledger_growth",
     "prefect_share",
     "hostile",

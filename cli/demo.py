@@ -21,6 +21,7 @@ from cli import demo_data, demo_readers, demo_report, processes
 from cli.output import AsJson, Failed, answer, errors_as_answers, stderr
 from cli.stack import Stack
 from core import warmup_schedule
+from core.hygiene import Rule
 from core.suppression import Reason
 from gateways.settings import Settings
 from models import Tenant
@@ -258,12 +259,13 @@ def _collect_events(resources: Resources, stack: Stack) -> DrainReport:
 
 
 def _clean(resources: Resources, slug: str) -> dict[str, int]:
-    """Run the nightly hygiene; return whom it has suppressed, by rule, and how many it has retired."""
+    """Run the nightly hygiene; return whom it has taken, by rule, or would take once somebody has approved."""
     tenant_id = tenants.id_of(resources, slug)
-    done = hygiene_steps.run(resources, tenant_id=tenant_id)
+    (night,) = hygiene_steps.run(resources, tenant_id=tenant_id).nights
     campaigns.settle(resources, tenant_id=tenant_id)
-    told: dict[str, Any] = dict(done.as_json())
-    return {**told["suppressed"], "retired": told["retired"]}
+    taken = {} if night.waits else night.counts
+    waiting = {"waits for approval": sum(night.counts.values())} if night.waits else {}
+    return {str(rule): night.at_once.get(rule, 0) + taken.get(rule, 0) for rule in Rule} | waiting
 
 
 def _suppressions(resources: Resources, slug: str) -> int:

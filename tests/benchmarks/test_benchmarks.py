@@ -51,6 +51,7 @@ def measured(project: Path, name: str, size: int) -> dict[str, Any]:
             id="two_processes",
         ),
         pytest.param("ledger_growth", 20_000, {"rows": 20_000, "messages": 2000}, id="ledger_growth"),
+        pytest.param("rollups", 2000, {"deliveries": 2000}, id="rollups"),
         pytest.param("hostile", 400, {"people": 400, "messages_of_a_lap": 21}, id="hostile"),
         pytest.param("many_templates", 60, {"templates": 60, "children": 1}, id="many_templates"),
         pytest.param("endurance", 600, {"messages": 600, "stopped_early": False}, id="endurance"),
