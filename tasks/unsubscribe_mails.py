@@ -98,5 +98,5 @@ def _stop(session: Session, claim: Claim, digest: str) -> bool | None:
         return None
     if not unsubscribes.note_mail(session, **key, digest=digest):
         return False
-    suppressions.acting(session, tenant_id=claim.tenant_id, actor="recipient", why="unsubscribed by mail")
+    suppressions.acting(session, actor="recipient", why="unsubscribed by mail")
     return unsubscribes.stop(session, **key, scope=Scope.AUDIENCE, source=Source.MAILTO)
