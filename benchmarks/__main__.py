@@ -17,6 +17,8 @@ NAMES = (
     "audience",
     "warmup_ways",
     "import_contacts",
+    "recipients",
+    "hygiene",
     "sandbox",
     "equality",
     "sender",

@@ -30,7 +30,9 @@ from typing import Final
 
 LONGEST: Final = timedelta(days=7)
 SOONEST: Final = timedelta(hours=1)
-_DEAD: Final = timedelta(days=1)  # a domain that is gone today may be paid for tomorrow
+# A domain that is gone today may be paid for tomorrow. Less than a day, so that tomorrow's night, which may come some seconds
+# earlier than today's, asks again: nights are what `core.dead_domains` counts.
+_DEAD: Final = timedelta(hours=20)
 _RESERVED: Final = (
     "test",
     "example",

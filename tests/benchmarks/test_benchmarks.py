@@ -32,6 +32,8 @@ def measured(project: Path, name: str, size: int) -> dict[str, Any]:
     ("name", "size", "expected"),
     [
         pytest.param("audience", 1000, {"deliveries": 891, "contacts": 1000}, id="audience"),
+        pytest.param("recipients", 1000, {"recipients": 1000}, id="recipients"),
+        pytest.param("hygiene", 1000, {"lapsed": 40, "suppressed": 5}, id="hygiene"),
         pytest.param("ledger", 600, {"messages": 600}, id="ledger"),
         pytest.param("warmup_ways", 2, {"worlds": 2, "volume": 120_000}, id="warmup_ways"),
         pytest.param("sandbox", 20, {"messages": 20}, id="sandbox"),

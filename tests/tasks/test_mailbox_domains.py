@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import InputError, InvalidAddressError, NotFoundError
 from store import planning
-from store.session import Database, one, run
+from store.session import Database, one, rows, run
 from tasks import campaigns, mailbox_domains
 from tasks.mailbox_domains import Resolution
 from tasks.resources import Resources
@@ -87,7 +87,6 @@ def test_a_plan_gives_each_delivery_to_the_provider_that_keeps_the_mailbox(resou
     }
 
 
-@pytest.mark.parametrize("trouble", [SERVFAIL, SILENCE])
 def test_in_trouble_what_was_known_stays_known(resources: Resources, zones: NameServer, trouble: str) -> None:
     scene = a_list(resources, "a@agency.net")
     resolve(resources, scene)
@@ -204,3 +203,94 @@ def test_an_audience_is_counted_by_provider(resources: Resources) -> None:
         stranger = a_tenant(session)
     with pytest.raises(NotFoundError):
         mailbox_domains.of_audience(resources, tenant_slug=stranger.slug, audience="readers")
+
+
+# At night: which domains are dead, and when nobody is believed.
+
+CANARIES = ("gmail.com", "outlook.com", "yahoo.com", "icloud.com")
+
+
+def nights_of(resources: Resources) -> dict[str, int]:
+    """How many nights each domain that was ever dead has been so."""
+    with resources.database.begin() as session:
+        found = rows(session, "SELECT domain, dead_nights FROM mailbox_domain WHERE dead_nights > 0")
+    return {row["domain"]: row["dead_nights"] for row in found}
+
+
+def a_night(resources: Resources, scene: Scene) -> Resolution:
+    """A day later: every answer that may be old is asked for again."""
+    with resources.database.begin() as session:
+        run(
+            session,
+            "UPDATE mailbox_domain SET dead_on = dead_on - 1, look_again_at = look_again_at - interval '1 day'",
+        )
+    return mailbox_domains.resolve_all(resources, tenant_id=scene.tenant_id)
+
+
+@pytest.fixture
+def well(zones: NameServer) -> NameServer:
+    """A resolver that finds the domains which certainly take mail."""
+    zones.zones |= dict.fromkeys(CANARIES, GOOGLE)
+    return zones
+
+
+def test_a_domain_dies_by_nights_and_lives_again_with_one_answer(
+    resources: Resources, well: NameServer
+) -> None:
+    well.zones["null.net"] = {"MX": ["0 ."]}
+    scene = a_list(resources, "a@gone.net", "b@null.net", "c@agency.net")
+    assert a_night(resources, scene) == Resolution(asked=3, answered=3)
+    # The same night asks for nothing twice.
+    assert mailbox_domains.resolve_all(resources, tenant_id=scene.tenant_id) == Resolution()
+    for nights in (2, 3):
+        assert a_night(resources, scene) == Resolution(asked=2, answered=2)
+        assert nights_of(resources) == {"gone.net": nights, "null.net": nights}
+    well.zones["gone.net"] = MICROSOFT
+    a_night(resources, scene)
+    assert nights_of(resources) == {"null.net": 4}
+
+
+def test_trouble_with_the_dns_counts_no_night_and_ends_none(resources: Resources, well: NameServer) -> None:
+    scene = a_list(resources, "a@gone.net")
+    a_night(resources, scene)
+    well.zones["gone.net"] = SERVFAIL
+    a_night(resources, scene)
+    assert nights_of(resources) == {"gone.net": 1}
+
+
+def test_a_resolver_that_finds_no_canary_kills_nobody(
+    resources: Resources, zones: NameServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says of everybody that there is no such name: what is known stays known."""
+    scene = a_list(resources, "a@agency.net")
+    a_night(resources, scene)
+    zones.zones.clear()
+    with resources.database.begin() as session:
+        run(session, "UPDATE mailbox_domain SET look_again_at = now()")
+    with caplog.at_level(logging.WARNING):
+        assert mailbox_domains.resolve_all(resources, tenant_id=scene.tenant_id) == Resolution(asked=1)
+    assert nights_of(resources) == {}
+    assert mailbox_domains.show(resources, "agency.net")["reach"] == "exchangers"
+    assert "none of it is believed" in caplog.text
+
+
+def test_a_night_on_which_many_die_at_once_is_not_believed(resources: Resources, well: NameServer) -> None:
+    domains = [f"firm{n}.net" for n in range(25)]
+    well.zones |= dict.fromkeys(domains, MICROSOFT)
+    scene = a_list(resources, *(f"a@{domain}" for domain in domains))
+    assert a_night(resources, scene).answered == 25
+    for domain in domains:
+        del well.zones[domain]
+    with resources.database.begin() as session:
+        run(session, "UPDATE mailbox_domain SET look_again_at = now()")
+    a_night(resources, scene)
+    assert nights_of(resources) == {}
+
+
+def test_the_domains_of_retired_contacts_are_asked_for_too_for_they_may_come_back(
+    resources: Resources, well: NameServer
+) -> None:
+    scene = a_list(resources, "a@agency.net")
+    with resources.database.begin() as session:
+        run(session, "UPDATE contact SET state = 'retired'")
+    assert a_night(resources, scene) == Resolution(asked=1, answered=1)
