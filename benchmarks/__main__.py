@@ -14,6 +14,7 @@ from benchmarks.measuring import Result, machine
 # Each is a module with SIZE and measure(size). The heavy ones come last, so that the first answers come soon.
 NAMES = (
     "ledger",
+    "events",
     "audience",
     "warmup_ways",
     "import_contacts",

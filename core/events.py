@@ -312,16 +312,18 @@ def _recipients(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _tags(value: object) -> Tags:
-    tags = {name: text_of(next(iter(list_of(values)), "")) for name, values in object_of(value).items()}
+    tags = object_of(value)
     return Tags(
-        tenant=tags.get("tenant", ""),
-        campaign=tags.get("campaign", ""),
-        delivery=tags.get("delivery", ""),
-        attempt=tags.get("attempt", ""),
-        test=tags.get("test", ""),
-        configuration_set=tags.get("ses:configuration-set", ""),
-        ses_tenant=tags.get("ses:tenant-name", ""),
+        **{name: text_of(next(iter(list_of(tags.get(tag))), "")) for name, tag in _TAGS if tag in tags}
     )
+
+
+# Our own, and those of SES, by what `Tags` calls them.
+_TAGS: Final = (
+    *((name, name) for name in ("tenant", "campaign", "delivery", "attempt", "test")),
+    ("configuration_set", "ses:configuration-set"),
+    ("ses_tenant", "ses:tenant-name"),
+)
 
 
 def _digest(document: Mapping[str, Any]) -> str:
@@ -332,6 +334,8 @@ def _moment(value: object) -> datetime:
     """Return an ISO 8601 time in UTC."""
     try:
         moment = datetime.fromisoformat(text_of(value))
+        if moment.tzinfo is UTC:
+            return moment
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise MalformedEventError("an event whose time cannot be read") from error

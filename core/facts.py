@@ -107,18 +107,27 @@ def sent_as(accepted: Mapping[str, datetime]) -> Seen:
 
 
 def joined(one: Facts, other: Facts) -> dict[Fact, Seen]:
-    """Return the facts of two disjoint sets of events together."""
-    both = {
-        fact: _join(fact, [facts[fact] for facts in (one, other) if fact in facts]) for fact in {*one, *other}
-    }
-    return both | _duplicates(both)
+    """Return the facts of two disjoint sets of events together; what has not changed is the very same object."""
+    both = dict(one)
+    for fact, seen in other.items():
+        known = both.get(fact)
+        both[fact] = seen if known is None else _join(fact, known, seen)
+    sent = both.get(Fact.SENT)
+    if sent is not None and sent.times > 1:
+        both[Fact.DUPLICATE_DETECTED] = _duplicates(sent)
+    return both
 
 
 def fold(events: Iterable[Event]) -> dict[Fact, Seen]:
     """Return the facts of many events; copies of one event count once."""
+    return fold_distinct({dedupe_key(event): event for event in events}.values())
+
+
+def fold_distinct(events: Iterable[Event]) -> dict[Fact, Seen]:
+    """Return the facts of events among which there are no copies, because the inbox has told them apart."""
     facts: dict[Fact, Seen] = {}
-    for event in {dedupe_key(event): event for event in events}.values():
-        facts = joined(facts, observed(event))
+    for event in events:
+        facts = joined(facts, observed(event)) if facts else observed(event)
     return facts
 
 
@@ -232,16 +241,18 @@ def _clicked(seen: Iterable[Seen]) -> dict[str, list[str]]:
     return {"links": sorted(links)[:MOST_LINKS]}
 
 
-def _join(fact: Fact, seen: list[Seen]) -> Seen:
+def _join(fact: Fact, known: Seen, seen: Seen) -> Seen:
     if fact is Fact.SENT:
-        return sent_as(_accepted(seen))
-    # Two events of one moment still need one order, or the detail would depend on who came last.
-    latest = max(seen, key=lambda one: (one.last_at, json.dumps(one.detail, sort_keys=True)))
+        return known if known.detail == seen.detail else sent_as(_accepted((known, seen)))
+    latest = known if known.last_at > seen.last_at else seen
+    if known.last_at == seen.last_at and known.detail != seen.detail:
+        # Two events of one moment still need one order, or the detail would depend on who came last.
+        latest = max(known, seen, key=lambda one: json.dumps(one.detail, sort_keys=True))
     return Seen(
-        first_at=min(one.first_at for one in seen),
+        first_at=min(known.first_at, seen.first_at),
         last_at=latest.last_at,
-        times=sum(one.times for one in seen),
-        detail=_clicked(seen) if fact in CLICKS else latest.detail,
+        times=known.times + seen.times,
+        detail=_clicked((known, seen)) if fact in CLICKS else latest.detail,
     )
 
 
@@ -254,11 +265,7 @@ def _accepted(seen: Iterable[Seen]) -> dict[str, datetime]:
     return accepted
 
 
-def _duplicates(facts: Facts) -> dict[Fact, Seen]:
+def _duplicates(sent: Seen) -> Seen:
     """Return the honest count of second mails, computed from the message ids alone."""
-    if Fact.SENT not in facts or facts[Fact.SENT].times < 2:
-        return {}
-    accepted = _accepted([facts[Fact.SENT]])
-    seconds = sorted(accepted.values())[1:]
-    found = Seen(first_at=seconds[0], last_at=seconds[-1], times=len(seconds), detail=facts[Fact.SENT].detail)
-    return {Fact.DUPLICATE_DETECTED: found}
+    seconds = sorted(_accepted((sent,)).values())[1:]
+    return Seen(first_at=seconds[0], last_at=seconds[-1], times=len(seconds), detail=sent.detail)

@@ -22,7 +22,17 @@ class InboxEvent(SQLModel, table=True):
             "id",
             postgresql_where=text("applied_at IS NULL AND quarantined_at IS NULL"),
         ),
-        Index("inbox_event_sns", "sns_message_id"),
+        # What a person or a provider objects to is looked for here, past any number of opens.
+        Index(
+            "inbox_event_urgent",
+            "id",
+            postgresql_where=text(
+                "applied_at IS NULL AND quarantined_at IS NULL "
+                "AND event_type <> ALL (ARRAY['delivery'::text, 'open'::text, 'click'::text])"
+            ),
+        ),
+        # Events that come raw, as those of our queues do, have none.
+        Index("inbox_event_sns", "sns_message_id", postgresql_where=text("sns_message_id IS NOT NULL")),
         Index(
             "inbox_event_quarantined", "quarantined_at", postgresql_where=text("quarantined_at IS NOT NULL")
         ),

@@ -12,31 +12,30 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlmodel import Session
 
 from core import facts
-from core.breaker_counts import Cell, Moved
+from core.breaker_counts import RESOLVING, Cell, Moved
 from core.breakers import Counts
 from core.deliveries import Move, State, sources
 from core.events import Event
 from core.facts import DROPPED, HUMAN_ENGAGEMENT, Fact, Facts, Seen
 from core.suppression import Reason
 from store import breakers
-from store.session import count, rows, run
+from store.arrays import Moments, Numbers, Texts
+from store.session import count, run, tuples
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
+class Located(NamedTuple):
     """An event whose delivery is known."""
 
     delivery_id: int
     event: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ledger:
+class _Ledger(NamedTuple):
     """What the ledger says of a delivery before its events are applied."""
 
     state: State
@@ -57,24 +56,25 @@ class Folded:
 def apply(session: Session, *, tenant_id: int, located: Sequence[Located]) -> Folded:
     """Record what events say, and count it for the breakers."""
     ledger = _lock(session, tenant_id=tenant_id, delivery_ids={one.delivery_id for one in located})
-    events: dict[int, list[Event]] = defaultdict(list)
-    for one in located:
-        if one.delivery_id in ledger:
-            events[one.delivery_id].append(one.event)
-    known = _known(session, tenant_id=tenant_id, delivery_ids=events.keys())
-    news = {delivery: facts.fold(told) for delivery, told in events.items()}
+    told: dict[int, list[Event]] = defaultdict(list)
+    for delivery_id, event in located:
+        if delivery_id in ledger:
+            told[delivery_id].append(event)
+    known = _known(session, tenant_id=tenant_id, delivery_ids=told.keys())
+    news = {delivery: facts.fold_distinct(events) for delivery, events in told.items()}
     whole = {
         delivery: _with(ledger[delivery], known.get(delivery, {}), new) for delivery, new in news.items()
     }
     _write(session, tenant_id=tenant_id, known=known, whole=whole)
-    _settle(session, tenant_id=tenant_id, whole=whole)
+    _settle(session, tenant_id=tenant_id, ledger=ledger, whole=whole)
     suppress(session, tenant_id=tenant_id, news=news)
     _note_engagement(session, tenant_id=tenant_id, news=news)
     moved = [
-        Moved(
-            delivery, ledger[delivery].campaign_id, ledger[delivery].provider, known.get(delivery, {}), after
-        )
+        Moved(delivery, ledger[delivery].campaign_id, ledger[delivery].provider, before, after)
         for delivery, after in whole.items()
+        # An open of what is resolved moves no count.
+        if (before := known.get(delivery, {})).get(Fact.SENT) is not after[Fact.SENT]
+        or not RESOLVING.isdisjoint(news[delivery])
     ]
     grown = breakers.count(session, tenant_id=tenant_id, moved=moved)
     return Folded(held={one.delivery_id for one in located} - ledger.keys(), grown=grown)
@@ -87,44 +87,40 @@ def of_delivery(session: Session, *, tenant_id: int, delivery_id: int) -> dict[F
 
 def _lock(session: Session, *, tenant_id: int, delivery_ids: Collection[int]) -> dict[int, _Ledger]:
     """Lock the deliveries that nobody holds; not waiting for the others, we cannot deadlock with a sender."""
-    found = rows(
+    found = tuples(
         session,
         """WITH wanted AS MATERIALIZED (
-               SELECT CAST(:tenant_id AS bigint) AS tenant_id, unnest(CAST(:ids AS bigint[])) AS id
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, unnest(:ids) AS id
            )
            SELECT d.id, d.state, d.ses_message_id, d.submitted_at, d.campaign_id, d.provider
            FROM wanted w JOIN delivery d ON d.tenant_id = w.tenant_id AND d.id = w.id
            FOR NO KEY UPDATE OF d SKIP LOCKED""",
         tenant_id=tenant_id,
-        ids=list(delivery_ids),
+        ids=Numbers(delivery_ids),
     )
-    return {
-        row["id"]: _Ledger(
-            state=State(row["state"]),
-            ses_message_id=row["ses_message_id"],
-            submitted_at=row["submitted_at"],
-            campaign_id=row["campaign_id"],
-            provider=row["provider"],
-        )
-        for row in found
-    }
+    return {delivery: _Ledger(_STATES[state], *others) for delivery, state, *others in found}
+
+
+_STATES: Final = {str(state): state for state in State}
+_FACTS: Final = {str(fact): fact for fact in Fact}
+_EMPTY: Final[Mapping[str, object]] = {}
 
 
 def _known(session: Session, *, tenant_id: int, delivery_ids: Collection[int]) -> dict[int, dict[Fact, Seen]]:
-    found = rows(
+    found = tuples(
         session,
         """WITH wanted AS MATERIALIZED (
-               SELECT CAST(:tenant_id AS bigint) AS tenant_id, unnest(CAST(:ids AS bigint[])) AS delivery_id
+               SELECT CAST(:tenant_id AS bigint) AS tenant_id, unnest(:ids) AS delivery_id
            )
-           SELECT f.delivery_id, f.fact, f.first_at, f.last_at, f.times, f.detail
+           SELECT f.delivery_id, f.fact, f.first_at, f.last_at, f.times, nullif(f.detail, '{}')
            FROM wanted w JOIN delivery_fact f ON f.tenant_id = w.tenant_id AND f.delivery_id = w.delivery_id""",
         tenant_id=tenant_id,
-        ids=list(delivery_ids),
+        ids=Numbers(delivery_ids),
     )
     known: dict[int, dict[Fact, Seen]] = defaultdict(dict)
-    for row in found:
-        known[row["delivery_id"]][Fact(row["fact"])] = Seen(
-            first_at=row["first_at"], last_at=row["last_at"], times=row["times"], detail=row["detail"]
+    for delivery, fact, first_at, last_at, times, detail in found:
+        known[delivery][_FACTS[fact]] = Seen(
+            first_at=first_at, last_at=last_at, times=times, detail=detail or _EMPTY
         )
     return known
 
@@ -147,42 +143,52 @@ def _write(
         (delivery, fact, seen)
         for delivery, found in whole.items()
         for fact, seen in found.items()
-        if known.get(delivery, {}).get(fact) != seen
+        if (before := known.get(delivery, {}).get(fact)) is not seen and before != seen
     ]
+    # By their keys, so that entries of an index that belong together are made together.
+    changed.sort(key=lambda one: one[:2])
     run(
         session,
         """INSERT INTO delivery_fact (tenant_id, delivery_id, fact, first_at, last_at, times, detail)
-           SELECT :tenant_id, * FROM unnest(
-               CAST(:deliveries AS bigint[]), CAST(:facts AS text[]), CAST(:firsts AS timestamptz[]),
-               CAST(:lasts AS timestamptz[]), CAST(:times AS integer[]), CAST(CAST(:details AS text[]) AS jsonb[]))
+           SELECT :tenant_id, delivery_id, fact, first_at, last_at, times, CAST(detail AS jsonb)
+           FROM unnest(:deliveries, :facts, :firsts, :lasts, :times, :details)
+                AS f (delivery_id, fact, first_at, last_at, times, detail)
            ON CONFLICT (tenant_id, delivery_id, fact) DO UPDATE SET
                first_at = EXCLUDED.first_at, last_at = EXCLUDED.last_at,
                times = EXCLUDED.times, detail = EXCLUDED.detail""",
         tenant_id=tenant_id,
-        deliveries=[delivery for delivery, _, _ in changed],
-        facts=[str(fact) for _, fact, _ in changed],
-        firsts=[seen.first_at for _, _, seen in changed],
-        lasts=[seen.last_at for _, _, seen in changed],
-        times=[seen.times for _, _, seen in changed],
-        details=[json.dumps(dict(seen.detail)) for _, _, seen in changed],
+        deliveries=Numbers(delivery for delivery, _, _ in changed),
+        facts=Texts(str(fact) for _, fact, _ in changed),
+        firsts=Moments(seen.first_at for _, _, seen in changed),
+        lasts=Moments(seen.last_at for _, _, seen in changed),
+        times=Numbers(seen.times for _, _, seen in changed),
+        details=Texts(json.dumps(seen.detail) if seen.detail else "{}" for _, _, seen in changed),
     )
 
 
 # An event proves that SES took the message. Reject and Rendering Failure prove besides that it then dropped it, so
 # they also undo a `sent` that the API's answer, or an event that came first, has set.
-_EVIDENCE: Final = [str(state) for state in sources(Move.EVIDENCE)]
-_DROPPED_FROM: Final = [str(state) for state in sources(Move.DROPPED)]
+_EVIDENCE: Final = sources(Move.EVIDENCE)
+_DROPPED_FROM: Final = sources(Move.DROPPED)
 
 
-def _settle(session: Session, *, tenant_id: int, whole: Mapping[int, Facts]) -> None:
+def _settle(
+    session: Session, *, tenant_id: int, ledger: Mapping[int, _Ledger], whole: Mapping[int, Facts]
+) -> None:
     """Move the ledger by what is proven; a late answer of the API then finds nothing left to do."""
-    dropped = {delivery: DROPPED.intersection(found) for delivery, found in whole.items()}
+    dropped = {delivery: min(DROPPED.intersection(found), default=None) for delivery, found in whole.items()}
+    moved = [
+        delivery
+        for delivery, how in dropped.items()
+        if ledger[delivery].state in (_DROPPED_FROM if how else _EVIDENCE)
+    ]
+    if not moved:
+        return
     run(
         session,
         """WITH proven AS MATERIALIZED (
                SELECT CAST(:tenant_id AS bigint) AS tenant_id, w.*
-               FROM unnest(CAST(:ids AS bigint[]), CAST(:ses_message_ids AS text[]), CAST(:dropped AS text[]))
-                    AS w (id, ses_message_id, dropped)
+               FROM unnest(:ids, :ses_message_ids, :dropped) AS w (id, ses_message_id, dropped)
            )
            UPDATE delivery SET
                state = CASE WHEN proven.dropped IS NULL THEN 'sent' ELSE 'failed' END,
@@ -191,15 +197,11 @@ def _settle(session: Session, *, tenant_id: int, whole: Mapping[int, Facts]) -> 
                resolved_by = 'event', resolved_at = now(),
                claim_token = NULL, lease_until = NULL, not_before = NULL
            FROM proven
-           WHERE delivery.tenant_id = proven.tenant_id AND delivery.id = proven.id
-             AND delivery.state = ANY(CASE WHEN proven.dropped IS NULL THEN CAST(:evidence AS text[])
-                                           ELSE CAST(:dropped_from AS text[]) END)""",
+           WHERE delivery.tenant_id = proven.tenant_id AND delivery.id = proven.id""",
         tenant_id=tenant_id,
-        ids=list(whole),
-        ses_message_ids=[_first_message(found[Fact.SENT]) for found in whole.values()],
-        dropped=[min(dropped[delivery], default=None) for delivery in whole],
-        evidence=_EVIDENCE,
-        dropped_from=_DROPPED_FROM,
+        ids=Numbers(moved),
+        ses_message_ids=Texts(_first_message(whole[delivery][Fact.SENT]) for delivery in moved),
+        dropped=Texts(dropped[delivery] for delivery in moved),
     )
 
 

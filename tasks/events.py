@@ -4,7 +4,7 @@ Storing and applying are two steps with a commit between them. A message is dele
 stored, so a crash anywhere costs a repetition and never an event; the dedupe key absorbs the repetition.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -15,15 +15,16 @@ from core import events
 from core.errors import MalformedEventError
 from gateways import event_files
 from gateways.sqs import Message, Queue
-from store import inbox
 from store.inbox import Arrival
 from tasks import facts
+from tasks.facts import Read
+from tasks.garbage import uncollected
 from tasks.log import run_logger
 from tasks.resources import Resources
 
 
-# How many events are stored in one transaction.
-BATCH: Final = 500
+# How many events are stored in one transaction, and applied by it.
+BATCH: Final = facts.BATCH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ def drain(
         queue, messages = _next_batch(urgent_first, wait_seconds)
         report += DrainReport(waited=_waited(queue, messages))
         report += _store(resources, queue, messages)
-        report += apply(resources)
+        # Between two batches of a queue only one of the inbox, so that neither keeps the other waiting.
+        report += _applied(facts.apply_some(resources.database)) if messages else apply(resources)
         if not (messages and until_empty):
             return report
 
@@ -91,14 +93,16 @@ def ingest_files(resources: Resources, paths: Iterable[Path]) -> DrainReport:
     report = DrainReport()
     documents = (document for path in paths for document in event_files.documents(path))
     while batch := list(islice(documents, BATCH)):
-        report += _ingest(resources, batch)
-        report += apply(resources)
-    return report
+        report += _take_in(resources, [_read(document, source="file") for document in batch])
+    return report + apply(resources)
 
 
 def apply(resources: Resources) -> DrainReport:
     """Apply every event of the inbox that is due."""
-    done = facts.apply_due(resources.database)
+    return _applied(facts.apply_due(resources.database))
+
+
+def _applied(done: facts.Applied) -> DrainReport:
     return DrainReport(applied=done.applied, quarantined=done.quarantined)
 
 
@@ -143,26 +147,28 @@ def _receive(queue: Queue, *, wait_seconds: int) -> list[Message]:
 
 
 def _store(resources: Resources, queue: Queue, messages: Sequence[Message]) -> DrainReport:
+    """Store and apply messages of a queue, and delete them after the commit, those that cannot be read excepted."""
     if not messages:
         return DrainReport()
-    read = list(_read([message.body for message in messages], source=queue.name))
-    arrivals = [one for one in read if isinstance(one, Arrival)]
-    new = resources.database.repeat(lambda session: inbox.store_many(session, arrivals))
+    with uncollected():
+        read = [_read(message.body, source=queue.name) for message in messages]
+        report = _take_in(resources, read)
     # Only now: had the process died before, the same messages would come again and change nothing.
-    understood = [message for message, one in zip(messages, read, strict=True) if one is not _MALFORMED]
-    queue.delete(understood)
-    malformed = len(messages) - len(understood)
-    if malformed:
-        run_logger().error("%d malformed messages stay on queue %s", malformed, queue.name)
-    return DrainReport(received=len(messages), duplicates=len(arrivals) - new, malformed=malformed)
+    queue.delete([message for message, one in zip(messages, read, strict=True) if one is not _MALFORMED])
+    if report.malformed:
+        run_logger().error("%d malformed messages stay on queue %s", report.malformed, queue.name)
+    return report
 
 
-def _ingest(resources: Resources, documents: Sequence[str]) -> DrainReport:
-    read = list(_read(documents, source="file"))
-    arrivals = [one for one in read if isinstance(one, Arrival)]
-    new = resources.database.repeat(lambda session: inbox.store_many(session, arrivals))
+def _take_in(resources: Resources, read: Sequence[Read | str | None]) -> DrainReport:
+    understood = [one for one in read if isinstance(one, Read)]
+    done = facts.take_in(resources.database, understood) if understood else facts.Applied()
     return DrainReport(
-        received=len(documents), duplicates=len(arrivals) - new, malformed=read.count(_MALFORMED)
+        received=len(read),
+        applied=done.applied,
+        duplicates=len(understood) - done.new,
+        quarantined=done.quarantined,
+        malformed=read.count(_MALFORMED),
     )
 
 
@@ -170,9 +176,9 @@ def _ingest(resources: Resources, documents: Sequence[str]) -> DrainReport:
 _MALFORMED: Final = "malformed"
 
 
-def _read(raws: Iterable[str], *, source: str) -> Iterator[Arrival | str | None]:
-    for raw in raws:
-        try:
-            yield arrival(raw, source=source)
-        except MalformedEventError:
-            yield _MALFORMED
+def _read(raw: str, *, source: str) -> Read | str | None:
+    try:
+        event = events.parse(raw)
+    except MalformedEventError:
+        return _MALFORMED
+    return None if event is None else Read(event, Arrival.of(event, raw=raw, source=source))
