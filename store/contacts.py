@@ -204,6 +204,7 @@ def contacts_by_recipient_key(session: Session, *, tenant_id: int, recipient_key
         session,
         """
         SELECT contact.id, contact.address, contact.attributes, contact.state, contact.state_reason,
+               contact.state_rule, contact.state_at,
                contact.consent_basis, contact.consent_at, contact.consent_source, contact.consent_wording,
                contact.engaged_at, contact.created_at, contact.updated_at,
                ARRAY(

@@ -28,7 +28,7 @@ def why(resources: Resources, *, tenant_slug: str, address_text: str) -> dict[st
         try:
             address = addresses.parse(address_text)
         except InvalidAddressError as error:
-            return _answer(f"{error.message} ({error.code})", [], [], imports, {})
+            return _answer(f"{error.message} ({error.code})", [], [], [], imports, {})
         key = addresses.recipient_key(address.comparable, resources.secrets.recipient_key)
         spellings = contacts.contacts_by_recipient_key(session, tenant_id=tenant_id, recipient_key=key)
         chosen = preferences.of(session, tenant_id=tenant_id, recipient_key=key)
@@ -36,12 +36,37 @@ def why(resources: Resources, *, tenant_slug: str, address_text: str) -> dict[st
         past = campaigns.history(session, tenant_id=tenant_id, recipient_key=key)
         found = [_delivery(session, tenant_id, row) for row in past]
     standing = [dict(row) for row in suppressed]
-    summary = _summary(len(spellings), standing, found) + _wish(chosen)
-    return _answer(summary, standing, found, imports, chosen)
+    known = [_contact(row) for row in spellings]
+    summary = _summary(len(known), standing, found) + _hygiene(known) + _wish(chosen)
+    return _answer(summary, known, standing, found, imports, chosen)
+
+
+def _contact(row: Row) -> dict[str, Any]:
+    """Return what hygiene says of one spelling, and the lists that it is on."""
+    return {
+        "contact_id": row["id"],
+        "state": row["state"],
+        "rule": row["state_rule"],
+        "why": row["state_reason"],
+        "since": row["state_at"],
+        "audiences": list(row["audiences"]),
+    }
+
+
+def _hygiene(known: Sequence[Mapping[str, Any]]) -> str:
+    """Return whom hygiene does not mail any more and why, as the end of a summary; "" if that is nobody."""
+    away = next((one for one in known if one["state"] != "active"), None)
+    if away is None:
+        return ""
+    why = f": {away['why']}" if away["why"] else ""
+    if away["state"] == "lapsing":
+        return f" Lapsing{why}; only a win-back is sent."
+    return f" Retired{why}."
 
 
 def _answer(
     summary: str,
+    known: list[dict[str, Any]],
     suppressed: list[dict[str, Any]],
     found: list[dict[str, Any]],
     imports: list[dict[str, Any]],
@@ -49,6 +74,7 @@ def _answer(
 ) -> dict[str, Any]:
     return {
         "summary": summary,
+        "contacts": known,
         "suppressions": suppressed,
         "preferences": chosen,
         "deliveries": found,

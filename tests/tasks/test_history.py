@@ -164,3 +164,36 @@ def test_another_tenants_person_is_unknown(resources: Resources) -> None:
 def test_an_unknown_tenant_is_not_found(resources: Resources) -> None:
     with pytest.raises(NotFoundError):
         history.why(resources, tenant_slug="nobody", address_text="ann@example.net")
+
+
+@pytest.mark.parametrize(
+    ("state", "why_not", "told"),
+    [
+        pytest.param(
+            "lapsing",
+            "no open or click in 180 days and 12 messages",
+            "Lapsing: no open or click in 180 days and 12 messages; only a win-back is sent.",
+            id="lapsing",
+        ),
+        pytest.param("retired", "the domain has taken no mail for 7 nights", "Retired: the domain has taken no mail for 7 nights.", id="retired by hygiene"),
+        pytest.param("retired", "", "Retired.", id="retired without a reason"),
+    ],
+)  # fmt: skip
+def test_whom_hygiene_does_not_mail_is_told_why(
+    resources: Resources, state: str, why_not: str, told: str
+) -> None:
+    with resources.database.begin() as session:
+        scene = a_scene(session)
+        contact = a_contact(session, scene, "ann@example.net", state=state, state_reason=why_not)
+    answer = why(resources, scene, "ann@example.net")
+    assert answer["summary"] == f"1 contact with this address, not suppressed, 0 campaigns. {told}"
+    assert answer["contacts"] == [
+        {
+            "contact_id": contact.id,
+            "state": state,
+            "rule": None,
+            "why": why_not,
+            "since": None,
+            "audiences": ["readers"],
+        }
+    ]
