@@ -184,3 +184,24 @@ def test_axe_finds_nothing_on_any_page(
     expect(page.get_by_role("status")).to_contain_text("Paused.")
     found["paused"] = findings(page)
     assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_the_list_of_who_got_it_is_downloaded_without_scripts(
+    browser: Browser, url: str, scene: Scene, tmp_path: Path
+) -> None:
+    page = open_page(browser, PHONE)
+    sign_in(page, url)
+    page.goto(f"{url}/campaigns/{scene.campaign_id}")
+    page.get_by_label("Who, and why").select_option("skipped")
+    page.get_by_label("for Excel").check()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download the list").click()
+    started.value.save_as(tmp_path / "list.csv")
+    assert started.value.suggested_filename == f"campaign-{scene.campaign_id}-recipients.csv"
+    head, *lines = (tmp_path / "list.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert head.startswith('"email","contact_id","outcome"')
+    assert len(lines) == 4
+    page.reload()
+    expect(page.locator(".trail li")).to_contain_text(
+        "List of recipients taken by web:Ada: the list of skipped"
+    )
