@@ -89,7 +89,7 @@ class Doubtful:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """A day's messages by SES's count and by ours, and what others are known to send through the account.
+    """A day's messages by SES's count and by ours.
 
     Ours is a range, because nobody documents to the minute where SES's day ends.
     """
@@ -97,7 +97,6 @@ class Counts:
     ses: float = 0.0
     at_least: int = 0
     at_most: int = 0
-    others: float = 0.0
     refusal: str = ""  # why SES could not be asked
 
 

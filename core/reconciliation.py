@@ -268,7 +268,7 @@ def _of_counts(counts: Counts | None) -> Iterator[Finding]:
             remedy="Without its answer nothing can be sent either: posthouse doctor",
         )
         return
-    more = counts.ses - counts.others - counts.at_most
+    more = counts.ses - counts.at_most
     fewer = counts.at_least - counts.ses
     difference = max(more, fewer)
     if difference <= max(COUNTS_DIFFER, COUNTS_DIFFER_SHARE * max(counts.ses, counts.at_least)):
@@ -279,7 +279,8 @@ def _of_counts(counts: Counts | None) -> Iterator[Finding]:
         severity=Severity.WARNING,
         count=round(difference),
         message=f"SES has counted {counts.ses:,.0f} messages in 24 hours, the ledger {ours:,}",
-        remedy="Somebody else sends through this account, or the ledger is an old one: posthouse ledger status"
+        remedy="Is the ledger an old one? posthouse ledger status. If others are to send through this account: "
+        "POSTHOUSE_SES_ACCOUNT_SHARED=true"
         if more > fewer
         else "The ledger believes calls that SES did not count. Is this the account that they went through? "
         "posthouse doctor",

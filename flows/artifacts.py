@@ -20,7 +20,7 @@ from core.preview import Sample
 from core.results import Results
 from flows.reporter import Reporter
 from models import Campaign
-from tasks import masked_previews, rollups
+from tasks import forecasts, masked_previews, rollups
 from tasks.messages import Job
 from tasks.preflight import Preflight
 from tasks.resources import resources
@@ -88,13 +88,14 @@ def publish_report(
 def publish_results(results: Results) -> None:
     """Leave the report of a campaign again, with what was reported since its run has ended."""
     status = results.status
+    forecast = forecasts.newest(resources(), status.campaign_id) if status.pending else None
     create_markdown_artifact(
         reporting.report(
             tenant=results.tenant,
             campaign=results.campaign,
             status=status,
             events=results.rollup.totals,
-            forecast=None,
+            forecast=forecast,
             summary=reporting.standing(status),
             results=results_report.sections(results),
         ),

@@ -81,14 +81,6 @@ def note_others(session: Session, *, region: str, others: float) -> None:
     )
 
 
-def others(session: Session, *, region: str) -> float:
-    """Return what other applications were seen to send through an account in 24 hours; 0 where it was never compared."""
-    row = one(
-        session, "SELECT others_24_hours AS others FROM ses_account WHERE region = :region", region=region
-    )
-    return float(row["others"] or 0.0) if row else 0.0
-
-
 def our_count(session: Session) -> int:
     """Return how many calls of a day may have been accepted: all that are not known to have been refused."""
     row = one(

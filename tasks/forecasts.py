@@ -39,6 +39,14 @@ def outlook(resources: Resources, campaign_id: int, changes: Changes = NO_CHANGE
         return _forecast(resources, session, campaign, waiting, changes)
 
 
+def newest(resources: Resources, campaign_id: int) -> Forecast | None:
+    """Say when a campaign will be done, for a report; None where the SES quota was never read."""
+    try:
+        return outlook(resources, campaign_id)
+    except ConfigurationError:
+        return None
+
+
 def note(resources: Resources, campaign_id: int) -> None:
     """Keep what is said of a campaign's end now."""
     with resources.database.begin() as session:

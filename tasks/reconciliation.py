@@ -17,10 +17,10 @@ from core.pipeline import Canary, Counts, Doubtful, Hour, Lists, Observed, Strea
 from core.reconciliation import CANARY_PATIENCE, Finding, Severity
 from gateways.queues import dead_letters_of
 from gateways.sqs import Queue
-from store import quarantine, tenants
 from store import reconciliation as records
+from store import tenants
 from store.reconciliation import Kept, Unheard
-from tasks import event_canaries, events
+from tasks import accounts, event_canaries, events
 from tasks.events import DrainReport
 from tasks.log import run_logger
 from tasks.resources import Resources
@@ -141,6 +141,8 @@ def _observe(resources: Resources, wish: Wish) -> tuple[Observed, datetime | Non
     with resources.database.begin() as session:
         everyone = [(one.id, one.slug, one.ses_tenant_name) for one in tenants.everyone(session)]
     known = [(tenant_id, slug, name) for tenant_id, slug, name in everyone if tenant_id is not None]
+    # First, because no canary is sent through an account whose quota was never read.
+    counts = _counts(resources)
     hours: list[Hour] = []
     canaries: list[Canary] = []
     doubtful: list[Doubtful] = []
@@ -163,7 +165,7 @@ def _observe(resources: Resources, wish: Wish) -> tuple[Observed, datetime | Non
         canaries=canaries,
         lists=lists,
         doubtful=doubtful,
-        counts=_counts(resources),
+        counts=counts,
     )
     return observed, lists_at
 
@@ -232,13 +234,12 @@ def _counts(resources: Resources) -> Counts | None:
     if resources.settings.ses_account_shared:
         return None
     try:
-        ses = resources.ses.quota().sent_last_24_hours
+        ses = accounts.read(resources).sent_last_24_hours
     except SendingError as error:
         return Counts(refusal=error.message)
     with resources.database.begin() as session:
         at_least, at_most = records.our_count(session)
-        others = quarantine.others(session, region=resources.ses.region)
-    return Counts(ses=ses, at_least=at_least, at_most=at_most, others=others)
+    return Counts(ses=ses, at_least=at_least, at_most=at_most)
 
 
 # SES's lists
@@ -267,12 +268,9 @@ def _own_list(resources: Resources, tenant_id: int, slug: str, name: str) -> Lis
     with resources.database.begin() as session:
         ours = records.keys_for_ses(session, tenant_id=tenant_id)
         only_there = records.may_be_mailed(session, tenant_id=tenant_id, recipient_keys=theirs - ours)
-    return Lists(
-        tenant=slug,
-        only_there=only_there,
-        only_here=len(ours - theirs) if is_whole else 0,
-        is_whole=is_whole,
-    )
+    # A list that has none of ours is no backstop with holes; nobody has put them there.
+    only_here = len(ours - theirs) if is_whole and ours & theirs else 0
+    return Lists(tenant=slug, only_there=only_there, only_here=only_here, is_whole=is_whole)
 
 
 def _account_list(resources: Resources, tenant_ids: Sequence[int]) -> list[Lists]:

@@ -183,9 +183,6 @@ def test_every_kind_of_gap_has_its_row() -> None:
             {"counts": Counts(ses=950, at_least=900, at_most=1000)}, id="the day's end is not known"
         ),
         pytest.param(
-            {"counts": Counts(ses=1500, at_least=990, at_most=1000, others=490)}, id="others send too"
-        ),
-        pytest.param(
             {"lists": [Lists(tenant="acme")], "doubtful": [Doubtful(tenant="acme")]}, id="both agree"
         ),
     ],

@@ -7,8 +7,10 @@ import psycopg
 import pytest
 
 from cli.stack import Stack
+from core.reconciliation import Gap
 from store import sending_domains
-from tasks import tenants, warmup
+from tasks import event_canaries, reconciliation, tenants, warmup
+from tasks.reconciliation import Wish
 from tasks.resources import Resources
 from tests.e2e.conftest import Casting
 from tests.e2e.prefect_api import PrefectApi
@@ -63,6 +65,20 @@ def test_what_runs_by_the_clock_ends_in_words(prefect: PrefectApi, cast: Casting
     assert re.match(r"\d+ people suppressed or retired(; waiting for approval: .+)?$", told["update-hygiene"])
     assert "warm-up" in prefect.artifacts(runs["advance-warmup"])
     assert "hygiene" in prefect.artifacts(runs["update-hygiene"])
+
+
+def test_an_event_canary_comes_back_by_both_streams(
+    stack: Stack, cast: Casting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SES's simulator, SNS and SQS, as an operator asks them: `posthouse events reconcile --canary`."""
+    for name, value in stack.variables().items():
+        monkeypatch.setenv(name, value)
+    tenant = cast(people=5)
+    report = reconciliation.run(cast.resources, Wish(canaries=True))
+    assert Gap.CANARY not in {finding.gap for finding in report.findings if finding.tenant == tenant.slug}
+    newest = event_canaries.newest(cast.resources, tenant_id=tenant.tenant_id, slug=tenant.slug)
+    assert newest is not None
+    assert newest.missing == []
 
 
 def test_no_address_and_no_secret_reaches_prefect(stack: Stack, prefect: PrefectApi, cast: Casting) -> None:

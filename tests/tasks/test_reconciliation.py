@@ -424,6 +424,15 @@ def test_who_is_suppressed_at_one_of_the_two_alone_is_counted_in_both_directions
     assert not any(address in str(report.as_json()) for address in addresses)
 
 
+def test_a_backstop_that_nobody_uses_is_no_gap(stage: Stage) -> None:
+    scene = stage.set(2)
+    with stage.database.begin() as session:
+        suppress(session, scene, stage.ledger(scene)[0]["address"], Reason.HARD_BOUNCE)
+    resources, lists = with_lists(stage)
+    lists.of = {scene.slug: ["stranger@example.org"]}
+    assert gaps(reconciliation.run(resources)) == {}
+
+
 def test_who_is_suppressed_everywhere_is_no_gap_on_the_accounts_list(stage: Stage) -> None:
     scene = stage.set(2)
     resources, lists = with_lists(stage)
