@@ -21,6 +21,8 @@ def ours(settings: Settings, *, database_url: str, urls: Mapping[str, str]) -> d
         "POSTHOUSE_PREFECT_API_URL": f"{urls['prefect']}/api",
         "POSTHOUSE_CRITICAL_QUEUE": settings.critical_queue,
         "POSTHOUSE_ENGAGEMENT_QUEUE": settings.engagement_queue,
+        # The simulator has no limit on them.
+        "POSTHOUSE_SES_LIST_CALLS_PER_SECOND": "200",
         # A proxy of the user's would be asked for 127.0.0.1 too.
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",

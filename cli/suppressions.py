@@ -10,7 +10,7 @@ import typer
 
 from cli.output import AsJson, answer, errors_as_answers, listing, stdout
 from core.suppression import Reason
-from tasks import suppression_files, suppressions, tenants, unsubscribe_mails
+from tasks import ses_suppressions, suppression_files, suppressions, tenants, unsubscribe_mails
 from tasks.resources import resources
 
 
@@ -191,3 +191,18 @@ def read_mail(
     with errors_as_answers(as_json=as_json):
         report = unsubscribe_mails.read_mailbox(resources(), location)
         answer(report.as_json(), as_json=as_json, show=lambda: stdout.print(report.in_words()))
+
+
+@app.command()
+def sync(
+    tenant: str,
+    *,
+    seconds: Annotated[float, typer.Option(min=0, help="For about so long; the next run goes on.")] = 600,
+    as_json: AsJson = False,
+) -> None:
+    """Bring SES's suppression list of a tenant up to date; the nightly hygiene does it too."""
+    with errors_as_answers(as_json=as_json):
+        done = ses_suppressions.sync(
+            resources(), tenant_id=tenants.id_of(resources(), tenant), seconds=seconds
+        )
+        answer(done.as_json(), as_json=as_json)

@@ -61,6 +61,14 @@ def strongest(reasons: Iterable[Reason]) -> Reason | None:
     return min(reasons, key=order.index, default=None)
 
 
+# What SES's own list of the tenant is told as a backstop, in the two words that it has. What ends by itself, or is no person's and
+# no receiver's word, is not told; neither is what holds for one list only.
+TOLD_TO_SES: Final[dict[Reason, str]] = {
+    Reason.COMPLAINT: "COMPLAINT",
+    Reason.UNSUBSCRIBE: "COMPLAINT",
+    Reason.HARD_BOUNCE: "BOUNCE",
+}
+
 WISHES: Final = frozenset({Reason.COMPLAINT, Reason.UNSUBSCRIBE})
 
 

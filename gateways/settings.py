@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         (), description="JSON list of the only topics whose webhook posts are believed."
     )
     calls_in_flight: int = Field(12, ge=1, le=64, description="Concurrent SendEmail calls of one process.")
+    ses_list_calls_per_second: float = Field(
+        1.0, gt=0, description="Calls about SES's suppression lists; SES takes about one a second."
+    )
     window_size: int = Field(100, ge=1, le=500, description="Messages whose intent is committed together.")
     claim_size: int = Field(
         500,

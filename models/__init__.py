@@ -25,7 +25,7 @@ from models.seed import SeedAddress, SeedList, SeedSend
 from models.sender_turn import RateLimit, SenderTurn
 from models.sending_domain import ProviderStanding, SendingDomain, WarmupAllowance
 from models.ses_account import SesAccount
-from models.suppression import GlobalSuppression, Suppression, SuppressionChange
+from models.suppression import GlobalSuppression, SesListing, Suppression, SuppressionChange
 from models.tenant import Tenant
 
 
@@ -71,6 +71,7 @@ __all__ = [
     "SenderTurn",
     "SendingDomain",
     "SesAccount",
+    "SesListing",
     "Suppression",
     "SuppressionChange",
     "TemplateVersion",

@@ -83,3 +83,16 @@ class SuppressionChange(SQLModel, table=True):
     at: datetime | None = Field(
         default=None, sa_column=moment("at", required=True, default="clock_timestamp()")
     )
+
+
+class SesListing(SQLModel, table=True):
+    """What SES's list of the tenant was last told of a person: a reason of SES's own, or nothing, when it was taken off."""
+
+    __tablename__ = "ses_listing"
+
+    tenant_id: int = Field(sa_column=tenant_key())
+    recipient_key: str = Field(sa_column=Column("recipient_key", Text, primary_key=True))
+    reason: str | None = Field(default=None, sa_column=words("reason", required=False))
+    told_at: datetime | None = Field(
+        default=None, sa_column=moment("told_at", required=True, default="now()")
+    )
