@@ -1,15 +1,18 @@
 """`posthouse events`: what SES reports about messages."""
 
+import logging
+import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stdout
 from core.reconciliation import Severity
 from store.reconciliation import Kept
-from tasks import events, reconciliation
+from tasks import event_queues, events, polling, reconciliation
 from tasks.reconciliation import Report, Wish
 from tasks.resources import resources
 
@@ -27,6 +30,46 @@ def drain(*, as_json: AsJson = False) -> None:
     """Take what is on the queues now and apply it."""
     with errors_as_answers(as_json=as_json):
         answer(events.drain(resources()).as_json(), as_json=as_json)
+
+
+@app.command()
+def poll(
+    *,
+    pollers: Annotated[
+        int, typer.Option(min=1, max=32, help="How many threads share the engagement queue.")
+    ] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Follow the queues until SIGTERM or Ctrl-C, and apply what comes; a complaint waits for no open."""
+    with errors_as_answers(as_json=as_json):
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        polling.poll(resources(), stop=stop, pollers=pollers)
+
+
+@app.command()
+def waiting(*, as_json: AsJson = False) -> None:
+    """Say what waits on the queues, in the inbox, among the dead letters and in quarantine, and how old it is."""
+    with errors_as_answers(as_json=as_json):
+        found = event_queues.show(resources())
+        answer(found, as_json=as_json, show=lambda: _show_waiting(found))
+
+
+@app.command()
+def redrive(
+    *,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what could be read of the first thousand, and change nothing."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take the dead letters of both queues: apply what can be read by now, and keep the rest in quarantine."""
+    with errors_as_answers(as_json=as_json):
+        done = [one.as_json() for one in event_queues.redrive(resources(), dry_run=dry_run)]
+        answer({"dry_run": dry_run, "queues": done}, as_json=as_json, show=lambda: _show_redriven(done))
 
 
 @app.command()
@@ -88,6 +131,28 @@ def overdue(
             as_json=as_json,
             show=lambda: stdout.print(table if found else "nothing is overdue"),
         )
+
+
+def _show_waiting(found: dict[str, Any]) -> None:
+    columns = ("queue", "waiting", "in_flight", "dead_letters", "last_event_seconds")
+    stdout.print(listing(("queue", "waiting", "in flight", "dead letters", "newest event, s ago"),
+                         [[queue[name] for name in columns] for queue in found["queues"]]))  # fmt: skip
+    inbox = found["inbox"]
+    stdout.print(
+        f"inbox: {inbox['waiting']:,} wait, {inbox['urgent']:,} of them urgent, {inbox['unknown']:,} of unknown messages, "
+        f"{inbox['failing']:,} failing; the oldest for {inbox['oldest_seconds'] or 0:,} s",
+        highlight=False,
+    )
+    for reason in found["quarantine"]:
+        stdout.print(
+            f"[red]quarantine[/red]: {reason['events']:,} by {reason['source']}: {reason['reason']}",
+            highlight=False,
+        )
+
+
+def _show_redriven(done: Sequence[dict[str, Any]]) -> None:
+    columns = ("queue", "seen", "readable", "applied", "known", "notices", "unreadable")
+    stdout.print(listing(columns, [[one[name] for name in columns] for one in done]))
 
 
 def _show(report: Report) -> None:

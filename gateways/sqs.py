@@ -45,12 +45,19 @@ class Queue:
         self.name = name
         self._given = client
 
-    def receive(self, *, most: int = MOST_PER_CALL, wait_seconds: int = 0) -> list[Message]:
-        """Return up to ten messages, hidden from others for `VISIBILITY_SECONDS`.
+    def receive(
+        self,
+        *,
+        most: int = MOST_PER_CALL,
+        wait_seconds: int = 0,
+        hidden_seconds: int = VISIBILITY_SECONDS,
+    ) -> list[Message]:
+        """Return up to ten messages, hidden from others for a while.
 
         Args:
             most: From 1 to 10.
             wait_seconds: Up to 20. SQS asks all of its servers only when this is not 0, so 0 may miss a message.
+            hidden_seconds: After this long without a delete they come again.
 
         Raises:
             ConfigurationError: There is no such queue, no permission, or no way to SQS.
@@ -60,7 +67,7 @@ class Queue:
                 QueueUrl=self._url,
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=wait_seconds,
-                VisibilityTimeout=VISIBILITY_SECONDS,
+                VisibilityTimeout=hidden_seconds,
                 MessageSystemAttributeNames=["SentTimestamp"],
             )
         return [_message(one) for one in answer.get("Messages", [])]

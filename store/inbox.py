@@ -5,14 +5,14 @@ Its rows belong to no tenant until they are understood, so these functions take 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session
 
 from core.events import Event, dedupe_key
 from core.foreign import text_of
 from store.arrays import Numbers, Texts
-from store.session import count, rows, run, tuples
+from store.session import count, one, rows, run, tuples
 
 
 # What `Database.begin()` yields, for steps that hand it on; they may not import SQLModel.
@@ -207,6 +207,50 @@ def count_quarantined(session: Session, statement: str, *, ids: Sequence[int], *
         return 0
     changed = rows(session, statement, ids=list(ids), **values)
     return sum(row["quarantined_at"] is not None for row in changed)
+
+
+# What waits, for a person
+
+
+def waiting(session: Session) -> dict[str, Any]:
+    """Count what waits to be applied, and say how many seconds the oldest has waited that has an error and that has none."""
+    row = one(
+        session,
+        f"""SELECT count(*) AS waiting,
+                   count(*) FILTER (WHERE true {_URGENT}) AS urgent,
+                   count(*) FILTER (WHERE error IS NOT NULL AND tries = 0) AS unknown,
+                   count(*) FILTER (WHERE tries > 0) AS failing,
+                   extract(epoch FROM now() - min(received_at) FILTER (WHERE error IS NULL))::bigint AS oldest_seconds,
+                   extract(epoch FROM now() - min(received_at) FILTER (WHERE error IS NOT NULL))::bigint AS oldest_failing_seconds
+            FROM inbox_event WHERE applied_at IS NULL AND quarantined_at IS NULL""",  # noqa: S608  # a constant of this module
+    )
+    assert row is not None
+    return dict(row)
+
+
+def quarantined(session: Session) -> list[dict[str, Any]]:
+    """Count the quarantine by reason and by the way that the events came, with the time of the newest."""
+    found = rows(
+        session,
+        """SELECT coalesce(error, '') AS reason, source, count(*) AS events, max(quarantined_at) AS newest_at
+           FROM inbox_event WHERE quarantined_at IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2""",
+    )
+    return [dict(row) for row in found]
+
+
+# Of these many the newest of each way is looked for: one of which there is none among them has been silent for long.
+_LATELY: Final = 100_000
+
+
+def last_came(session: Session) -> dict[str, int]:
+    """Return how many seconds ago the newest event came, by its way, such as the name of its queue."""
+    found = tuples(
+        session,
+        """SELECT source, extract(epoch FROM now() - max(received_at))::bigint
+           FROM (SELECT source, received_at FROM inbox_event ORDER BY id DESC LIMIT :lately) AS newest GROUP BY source""",
+        lately=_LATELY,
+    )
+    return dict(found)
 
 
 def forget_raw(session: Session, *, after_days: int) -> int:

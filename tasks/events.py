@@ -1,9 +1,10 @@
 """Events: from the queues, from files and from the webhook into the inbox, then on to the deliveries.
 
-Storing and applying are two steps with a commit between them. A message is deleted from its queue only after it is
-stored, so a crash anywhere costs a repetition and never an event; the dedupe key absorbs the repetition.
+A message is deleted from its queue only after the commit that has stored its event, so a crash anywhere costs a repetition and
+never an event; the dedupe key absorbs the repetition.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,11 @@ from tasks.resources import Resources
 
 # How many events are stored in one transaction, and applied by it.
 BATCH: Final = facts.BATCH
+
+
+# Stands for a message that cannot be read.
+MALFORMED: Final = "malformed"
+Outcome = Read | str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +82,20 @@ def drain(
     while True:
         # The urgent queue is asked again before every batch of the other.
         queue, messages = _next_batch(urgent_first, wait_seconds)
-        report += DrainReport(waited=_waited(queue, messages))
         report += _store(resources, queue, messages)
         # Between two batches of a queue only one of the inbox, so that neither keeps the other waiting.
-        report += _applied(facts.apply_some(resources.database)) if messages else apply(resources)
+        report += apply_some(resources) if messages else apply(resources)
         if not (messages and until_empty):
             return report
+
+
+def take_batch(resources: Resources, queue: Queue, *, wait_seconds: int) -> DrainReport:
+    """Take one batch of one queue and apply it.
+
+    Raises:
+        ConfigurationError: The queue cannot be used.
+    """
+    return _store(resources, queue, _receive(queue, wait_seconds=wait_seconds))
 
 
 def ingest_files(resources: Resources, paths: Iterable[Path]) -> DrainReport:
@@ -93,13 +107,18 @@ def ingest_files(resources: Resources, paths: Iterable[Path]) -> DrainReport:
     report = DrainReport()
     documents = (document for path in paths for document in event_files.documents(path))
     while batch := list(islice(documents, BATCH)):
-        report += _take_in(resources, [_read(document, source="file") for document in batch])
+        report += take_in(resources, [read(document, source="file") for document in batch])
     return report + apply(resources)
 
 
 def apply(resources: Resources) -> DrainReport:
     """Apply every event of the inbox that is due."""
     return _applied(facts.apply_due(resources.database))
+
+
+def apply_some(resources: Resources) -> DrainReport:
+    """Apply one batch of the inbox, the urgent events first."""
+    return _applied(facts.apply_some(resources.database))
 
 
 def _applied(done: facts.Applied) -> DrainReport:
@@ -151,34 +170,38 @@ def _store(resources: Resources, queue: Queue, messages: Sequence[Message]) -> D
     if not messages:
         return DrainReport()
     with uncollected():
-        read = [_read(message.body, source=queue.name) for message in messages]
-        report = _take_in(resources, read)
+        outcomes = [read(message.body, source=queue.name) for message in messages]
+        report = take_in(resources, outcomes)
     # Only now: had the process died before, the same messages would come again and change nothing.
-    queue.delete([message for message, one in zip(messages, read, strict=True) if one is not _MALFORMED])
+    queue.delete([message for message, one in zip(messages, outcomes, strict=True) if one is not MALFORMED])
     if report.malformed:
         run_logger().error("%d malformed messages stay on queue %s", report.malformed, queue.name)
-    return report
+    return report + DrainReport(waited=_waited(queue, messages))
 
 
-def _take_in(resources: Resources, read: Sequence[Read | str | None]) -> DrainReport:
-    understood = [one for one in read if isinstance(one, Read)]
+def take_in(resources: Resources, outcomes: Sequence[Outcome]) -> DrainReport:
+    """Store and apply what could be read of a batch, and commit."""
+    understood = [one for one in outcomes if isinstance(one, Read)]
     done = facts.take_in(resources.database, understood) if understood else facts.Applied()
     return DrainReport(
-        received=len(read),
+        received=len(outcomes),
         applied=done.applied,
         duplicates=len(understood) - done.new,
         quarantined=done.quarantined,
-        malformed=read.count(_MALFORMED),
+        malformed=outcomes.count(MALFORMED),
     )
 
 
-# Stands for a message that cannot be read, where None stands for a notice that needs no reading.
-_MALFORMED: Final = "malformed"
-
-
-def _read(raw: str, *, source: str) -> Read | str | None:
+def read(raw: str, *, source: str) -> Outcome:
+    """Return an event and how it is kept, `MALFORMED` for what cannot be read, None for a notice that needs no reading."""
     try:
         event = events.parse(raw)
     except MalformedEventError:
-        return _MALFORMED
+        return MALFORMED
     return None if event is None else Read(event, Arrival.of(event, raw=raw, source=source))
+
+
+def unreadable(raw: str, *, source: str) -> Arrival:
+    """Return what the inbox stores of a raw event that cannot be read: it goes into quarantine."""
+    digest = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
+    return Arrival(dedupe_key=digest, source=source, event_type="", raw=raw, error="cannot be read")

@@ -1,6 +1,8 @@
 """`posthouse events` and `posthouse hygiene`, as a script uses them."""
 
 import json
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,39 @@ def test_draining_answers_what_came_and_what_became_of_it(database: Database, ma
     assert answer == {"received": 2, "applied": 1, "duplicates": 0, "quarantined": 0, "malformed": 1}
     with database.begin() as session:
         assert [row[0] for row in suppressions_of(session, mailed)] == ["complaint"]
+
+
+def test_dead_letters_are_looked_at_and_taken_back(database: Database, mailed: Mailed) -> None:
+    sqs = boto3.client("sqs")
+    names = [
+        f"posthouse-{stream}{dead}" for stream in ("critical", "engagement") for dead in ("", "-dead-letters")
+    ]
+    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
+    sqs.send_message(
+        QueueUrl=urls["posthouse-critical-dead-letters"], MessageBody=an_event("complaint_abuse", mailed)
+    )
+    waiting = posthouse("events", "waiting")
+    assert (waiting["ok"], [queue["dead_letters"] for queue in waiting["queues"]]) == (False, [1, 0])
+    answer = posthouse("events", "redrive")
+    assert [(one["seen"], one["applied"]) for one in answer["queues"]] == [(1, 1), (0, 0)]
+    assert posthouse("events", "waiting")["ok"]
+    for command in ("waiting", "redrive"):
+        shown = CliRunner().invoke(app, ["events", command])
+        assert shown.exit_code == 0
+        assert "posthouse-engagement" in shown.stdout
+
+
+def test_polling_ends_in_order_when_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers: dict[int, Any] = {}
+    monkeypatch.setattr(events.signal, "signal", handlers.__setitem__)
+
+    def poll(_: object, *, stop: threading.Event, pollers: int) -> None:
+        assert pollers == 3
+        handlers[signal.SIGTERM](signal.SIGTERM, None)
+        assert stop.is_set()
+
+    monkeypatch.setattr(events.polling, "poll", poll)
+    assert CliRunner().invoke(app, ["events", "poll", "--pollers", "3"]).exit_code == 0
 
 
 def test_draining_without_queues_says_what_to_do() -> None:
