@@ -88,6 +88,15 @@ class Doubtful:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Troubled:
+    """An anomaly that is open: a place that calls living mailboxes dead, and how many people it holds (`core.anomalies`)."""
+
+    anomaly_id: int
+    place: str
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """A day's messages by SES's count and by ours.
 
@@ -113,3 +122,4 @@ class Observed:
     lists: Sequence[Lists] = ()
     doubtful: Sequence[Doubtful] = ()
     counts: Counts | None = None
+    troubled: Sequence[Troubled] = ()

@@ -26,7 +26,7 @@ from datetime import timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
-from core.pipeline import Canary, Counts, Doubtful, Hour, Inbox, Lists, Observed, Stream
+from core.pipeline import Canary, Counts, Doubtful, Hour, Inbox, Lists, Observed, Stream, Troubled
 
 
 LOOK_BACK: Final = timedelta(days=7)
@@ -73,6 +73,7 @@ class Gap(StrEnum):
     SUPPRESSED_HERE = "suppressed_here"
     DOUBT = "doubt"
     UNCONFIRMED = "unconfirmed"
+    ANOMALY = "anomaly"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,7 @@ def find(observed: Observed) -> list[Finding]:
         *_of_counts(observed.counts),
         *(finding for lists in observed.lists for finding in _of_lists(lists)),
         *(finding for one in observed.doubtful for finding in _of_doubt(one)),
+        *map(_of_trouble, observed.troubled),
     ]
     return sorted(found, key=lambda one: (-one.severity, one.tenant, one.gap))
 
@@ -339,6 +341,16 @@ def _of_doubt(doubtful: Doubtful) -> Iterator[Finding]:
             message=f"{doubtful.unconfirmed:,} messages of the last week stay unconfirmed: no answer and no event",
             remedy="They may or may not have been delivered: docs/runbooks/in-doubt.md",
         )
+
+
+def _of_trouble(troubled: Troubled) -> Finding:
+    return Finding(
+        gap=Gap.ANOMALY,
+        severity=Severity.ERROR,
+        count=troubled.held,
+        message=f"{troubled.place} calls living mailboxes dead: {troubled.held:,} people are held, and nobody is suppressed by it",
+        remedy=f"posthouse bounces anomalies shows anomaly {troubled.anomaly_id}: docs/runbooks/bounce-anomaly.md",
+    )
 
 
 def _by_share(missing: int, of: int) -> Severity:

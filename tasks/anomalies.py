@@ -12,6 +12,7 @@ from core import bounces
 from core.diagnostics import fingerprint, masked, text_of
 from core.errors import InputError, NotFoundError
 from core.events import Bounce, Event
+from core.pipeline import Troubled
 from store import anomalies, breakers, suppressions, tenants
 from store.anomalies import Told
 from store.session import Row, Session
@@ -219,4 +220,13 @@ def listing(resources: Resources) -> list[dict[str, Any]]:
         return [
             {name: row[name] for name in (*shown, "people", "held", "tenants", "last_at")}
             for row in anomalies.listing(session)
+        ]
+
+
+def troubled(resources: Resources) -> list[Troubled]:
+    """Return the anomalies that are open, for whoever looks for what is wrong."""
+    with resources.database.begin() as session:
+        return [
+            Troubled(anomaly_id=row["id"], place=rule.in_words(row["place"]), held=row["held"])
+            for row in anomalies.listing(session, only_open=True)
         ]

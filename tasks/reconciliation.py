@@ -20,7 +20,7 @@ from gateways.sqs import Queue
 from store import reconciliation as records
 from store import tenants
 from store.reconciliation import Kept, Unheard
-from tasks import accounts, event_canaries, events
+from tasks import accounts, anomalies, event_canaries, events
 from tasks.events import DrainReport
 from tasks.log import run_logger
 from tasks.resources import Resources
@@ -166,6 +166,7 @@ def _observe(resources: Resources, wish: Wish) -> tuple[Observed, datetime | Non
         lists=lists,
         doubtful=doubtful,
         counts=counts,
+        troubled=anomalies.troubled(resources),
     )
     return observed, lists_at
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core import event_canary, reconciliation, reconciliation_report
-from core.pipeline import Canary, Counts, Doubtful, Hour, Inbox, Lists, Observed, Stream
+from core.pipeline import Canary, Counts, Doubtful, Hour, Inbox, Lists, Observed, Stream, Troubled
 from core.reconciliation import Finding, Gap, Severity
 
 
@@ -54,6 +54,13 @@ GAPS = [
         Severity.ERROR,
         1000,
         id="no Delivery comes",
+    ),
+    pytest.param(
+        {"troubled": [Troubled(anomaly_id=7, place="gmail", held=24)]},
+        Gap.ANOMALY,
+        Severity.ERROR,
+        24,
+        id="a provider calls living mailboxes dead",
     ),
     pytest.param({"inbox": Inbox(orphans=3)}, Gap.ORPHANS, Severity.WARNING, 3, id="events without a send"),
     pytest.param(

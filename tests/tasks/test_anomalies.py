@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.errors import InputError, NotFoundError
+from core.pipeline import Troubled
 from models import Contact
 from store import hygiene as hygiene_store
 from store import inbox
@@ -134,6 +135,7 @@ def test_a_provider_that_bounces_everybody_suppresses_nobody(
     assert (found["place"], found["people"], found["held"], found["tenants"]) == ("gmail", 24, 24, 1)
     assert found["said"].startswith("smtp; 550 5.1.1 user unknown ‹address› q")
     assert suppressed(database, *broken) == 0
+    assert anomalies.troubled(resources) == [Troubled(anomaly_id=1, place="gmail", held=24)]
     told = " ".join(record.getMessage() for record in caplog.get_records("setup"))
     assert "gmail calls living mailboxes dead" in told
     assert "@" not in told
