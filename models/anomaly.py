@@ -28,6 +28,7 @@ class HardBounce(SQLModel, table=True):
         ForeignKeyConstraint(["tenant_id", "delivery_id"], ["delivery.tenant_id", "delivery.id"]),
         Index("hard_bounce_lately", "place", "text", "noted_at"),
         Index("hard_bounce_of_anomaly", "anomaly_id"),
+        Index("hard_bounce_noted", "noted_at", postgresql_using="brin"),
         one_of("state", BounceState, "hard_bounce_state"),
     )
 

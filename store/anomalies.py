@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlmodel import Session
 
@@ -54,54 +55,82 @@ def note(session: Session, *, tenant_id: int, told: Sequence[Told]) -> set[tuple
     return {(row["place"], row["text"]) for row in found}
 
 
-def bursts(session: Session, *, fewest: int) -> list[tuple[str, str]]:
-    """Return the places and texts of the last hours that have hit at least so many people, without an open anomaly."""
+def bursts(
+    session: Session, *, fewest: int, among: Collection[tuple[str, str]] | None = None
+) -> list[tuple[str, str]]:
+    """Return the places and texts that have hit at least so many people in the last hours, without an open anomaly.
+
+    Args:
+        session: The transaction.
+        fewest: So many people.
+        among: Only these; all without it.
+    """
     found = rows(
         session,
         """SELECT place, text FROM hard_bounce h
            WHERE noted_at > clock_timestamp() - :within
+             AND (CAST(:places AS text[]) IS NULL
+                  OR (place, text) IN (SELECT * FROM unnest(CAST(:places AS text[]), CAST(:texts AS text[]))))
              AND NOT EXISTS (SELECT FROM bounce_anomaly a
                              WHERE a.place = h.place AND a.text = h.text AND a.closed_at IS NULL)
            GROUP BY place, text HAVING count(*) >= :fewest ORDER BY place, text""",
         within=WITHIN,
         fewest=fewest,
+        places=None if among is None else [place for place, _ in among],
+        texts=None if among is None else [text for _, text in among],
     )
     return [(row["place"], row["text"]) for row in found]
 
 
+_HIT: Final = """WITH hit AS MATERIALIZED (
+        SELECT tenant_id, campaign_id, recipient_key, is_known, noted_at, bounced_at FROM hard_bounce
+        WHERE place = :place AND text = :text AND noted_at > clock_timestamp() - :within
+    )"""
+
+
 def burst(session: Session, *, place: str, text: str) -> tuple[Burst, datetime]:
-    """Measure the burst of the last hours at a place with a text; return it and when it began."""
+    """Return whom the last hours have hit at a place with a text, as if nothing else was answered, and since when."""
     row = one(
         session,
-        """WITH hit AS MATERIALIZED (
-               SELECT tenant_id, campaign_id, recipient_key, is_known, noted_at, bounced_at FROM hard_bounce
-               WHERE place = :place AND text = :text AND noted_at > clock_timestamp() - :within
-           ), campaigns AS (SELECT DISTINCT tenant_id, campaign_id FROM hit)
-           SELECT count(DISTINCT (tenant_id, recipient_key)) AS people,
-                  count(DISTINCT (tenant_id, recipient_key)) FILTER (WHERE is_known) AS known,
-                  count(DISTINCT tenant_id) AS tenants,
-                  coalesce(min(noted_at), clock_timestamp()) AS began_at,
-                  CASE WHEN CAST(:domain AS text) = '' THEN (
-                      SELECT coalesce(sum(c.resolved), 0)::bigint
-                      FROM campaigns JOIN breaker_count c USING (tenant_id, campaign_id)
-                      WHERE c.provider = :place AND c.on_day >= (SELECT ((min(bounced_at) - :within) AT TIME ZONE 'UTC')::date FROM hit))
-                  ELSE (
-                      SELECT count(*) FROM campaigns JOIN delivery d USING (tenant_id, campaign_id)
-                      JOIN contact k ON k.tenant_id = d.tenant_id AND k.id = d.contact_id
-                      WHERE d.provider = :other AND lower(split_part(k.address, '@', 2)) = :domain
-                        AND EXISTS (SELECT FROM delivery_fact f WHERE f.tenant_id = d.tenant_id AND f.delivery_id = d.id
-                                    AND f.fact IN ('delivery', 'bounce_permanent'))
-                  ) END AS answered
-           FROM hit""",
+        f"""{_HIT}
+            SELECT count(DISTINCT (tenant_id, recipient_key)) AS people,
+                   count(DISTINCT (tenant_id, recipient_key)) FILTER (WHERE is_known) AS known,
+                   count(DISTINCT tenant_id) AS tenants, coalesce(min(noted_at), clock_timestamp()) AS began_at
+            FROM hit""",  # noqa: S608  # our own text
         place=place,
         text=text,
-        domain=domain_of(place),
         within=WITHIN,
-        other=OTHER,
     )
     assert row is not None
-    found = Burst(people=row["people"], known=row["known"], answered=row["answered"], tenants=row["tenants"])
+    found = Burst(people=row["people"], known=row["known"], answered=row["people"], tenants=row["tenants"])
     return found, row["began_at"]
+
+
+def answered(session: Session, *, place: str, text: str) -> int:
+    """Count what SES has reported an end of: the mail to the place of the campaigns in the burst, since it began."""
+    campaigns = "(SELECT DISTINCT tenant_id, campaign_id FROM hit) AS campaigns"
+    # A provider's counts are kept; a single domain's are counted, which may take a second of a large campaign.
+    of_provider = f"""SELECT coalesce(sum(c.resolved), 0)::bigint AS answered
+        FROM {campaigns} JOIN breaker_count c USING (tenant_id, campaign_id)
+        WHERE c.provider = :place AND c.on_day >= (SELECT ((min(bounced_at) - :within) AT TIME ZONE 'UTC')::date FROM hit)"""  # noqa: S608
+    of_domain = f"""SELECT count(*) AS answered FROM {campaigns} JOIN delivery d USING (tenant_id, campaign_id)
+        JOIN contact k ON k.tenant_id = d.tenant_id AND k.id = d.contact_id
+        WHERE d.provider = :other AND lower(split_part(k.address, '@', 2)) = :domain
+          AND EXISTS (SELECT FROM delivery_fact f WHERE f.tenant_id = d.tenant_id AND f.delivery_id = d.id
+                      AND f.fact IN ('delivery', 'bounce_permanent'))"""  # noqa: S608
+    domain = domain_of(place)
+    names = {"domain": domain, "other": OTHER} if domain else {}
+    row = one(
+        session,
+        f"{_HIT} {of_domain if domain else of_provider}",
+        place=place,
+        text=text,
+        within=WITHIN,
+        **names,
+    )
+    assert row is not None
+    number: int = row["answered"]
+    return number
 
 
 def is_believed(session: Session, *, place: str, text: str) -> bool:

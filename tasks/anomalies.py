@@ -4,6 +4,7 @@ All of it happens in the transaction that applies the events, so nobody ever see
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ def apply(session: Session, tenant_id: int, told: Iterable[tuple[int, Event]]) -
         return
     places = anomalies.note(session, tenant_id=tenant_id, told=hard)
     if breakers.are_abreast(session, tenant_id=tenant_id):
-        for place, text in sorted(places):
+        for place, text in anomalies.bursts(session, fewest=rule.FEWEST_KNOWN, among=places):
             _judge(session, place, text)
     for anomaly in anomalies.open_at(session, places=places):
         _hold(session, anomaly["id"], anomaly["place"], anomaly["began_at"])
@@ -61,6 +62,9 @@ def _told(delivery_id: int, event: Event) -> Told | None:
 def _judge(session: Session, place: str, text: str) -> None:
     """Open an anomaly if the burst is one, and tell."""
     burst, began_at = anomalies.burst(session, place=place, text=text)
+    if not rule.fault_of_provider(burst):
+        return  # not even if nothing else was answered
+    burst = replace(burst, answered=anomalies.answered(session, place=place, text=text))
     why = rule.fault_of_provider(burst)
     if not why or anomalies.is_believed(session, place=place, text=text):
         return

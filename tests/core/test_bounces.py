@@ -3,6 +3,8 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core import bounces
 from core.bounce_codes import RULES as CODES
@@ -240,3 +242,12 @@ def test_a_pattern_that_may_take_long_is_refused(pattern: str, why: str) -> None
 
 def test_an_answer_is_read_no_further_than_two_thousand_characters() -> None:
     assert said("x" * 2000 + " user unknown") == (SOFT, "not_understood")
+
+
+@given(
+    st.text(max_size=300),
+    st.sampled_from(["Permanent", "Transient", "Undetermined", "", "New"]),
+    st.text(max_size=12),
+)
+def test_any_answer_at_all_has_a_row(diagnostic: str, kind: str, status: str) -> None:
+    assert rule_of(diagnostic, status=status, kind=kind) in ROWS

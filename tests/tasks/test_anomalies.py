@@ -1,6 +1,7 @@
 """A provider that calls living mailboxes dead: nobody is suppressed by it, and what was suppressed is taken back."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,12 @@ class Mail:
         with self._resources.database.begin() as session:
             inbox.store_many(session, [one for raw in raws if (one := events.arrival(raw, source="file"))])
         applying.apply_due(self._resources.database)
+
+    def queue(self, sample: str, mailed: list[Mailed], said: str = "550 5.1.1 user unknown") -> None:
+        """Let SES report it, and nobody apply it yet."""
+        raws = [self._raw(sample, one, said, datetime.now(UTC)) for one in mailed]
+        with self._resources.database.begin() as session:
+            inbox.store_many(session, [one for raw in raws if (one := events.arrival(raw, source="file"))])
 
     def _raw(self, sample: str, mailed: Mailed, said: str, at: datetime) -> str:
         member = sample.partition("_")[0]
@@ -236,6 +243,26 @@ def test_the_same_events_again_change_nothing(
     assert suppressed(database, *broken) == 0
     assert open_ones(resources)[0]["held"] == 24
     assert anomalies.review(resources) == 1
+
+
+def test_two_appliers_at_once_open_one_anomaly_and_suppress_nobody(
+    resources: Resources, database: Database, mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds the other's people too; whoever meets in a circle is rolled back and tried again."""
+    monkeypatch.setattr(applying, "BATCH", 4)
+    other = Mail(resources, "other")
+    people = [*mail.people(30, reached=True), *other.people(30, reached=True)]
+    mail.arrives()
+    other.arrives()
+    mail.queue(BOUNCE, people[:30])
+    other.queue(BOUNCE, people[30:])
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(applying.apply_due, database) for _ in range(2)]:
+            done.result(timeout=120)
+    anomalies.review(resources)
+    (found,) = open_ones(resources)
+    assert (found["held"], found["tenants"]) == (60, 2)
+    assert suppressed(database, *people) == 0
 
 
 def test_the_night_suppresses_nobody_whom_an_anomaly_holds(
