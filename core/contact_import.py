@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from core import addresses
+from core import addresses, diagnostics
 from core.csv_records import Block, Defect, blocks, shape_of
 from core.errors import ImportFileError, InvalidAddressError
 from core.import_formats import STATUS_WORDS, SUPPRESSED_FOR, FileFormat, Plan, Standing, plan, snake
@@ -256,7 +256,9 @@ def _suppression(
 ) -> ImportedSuppression:
     if standing is Standing.NOT_SUBSCRIBED:
         raise _RowError("not_subscribed", "the earlier system did not have the person as subscribed")
-    detail = "" if columns.detail is None else cells[columns.detail].strip()[:200]
+    told = "" if columns.detail is None else cells[columns.detail].strip()
+    # The history of suppressions outlives the person's data, so nobody is named in it.
+    detail = diagnostics.masked(told, [address.deliverable])[:200] if told else ""
     return ImportedSuppression(address.deliverable, key, SUPPRESSED_FOR[standing], detail)
 
 

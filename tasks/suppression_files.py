@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 
 from core import contact_import
 from core.contact_import import Batch, ImportedContact, ImportedSuppression, Rejection
+from core.diagnostics import masked
 from core.import_formats import FileFormat
 from core.suppression import Reason, Scope
 from gateways import contact_files, csv_files
@@ -142,7 +143,7 @@ def _from_batch(job: _Job, batch: Batch, *, source: str) -> Iterator[NewSuppress
                 address=row.address,
                 reason=row.reason,
                 source=source,
-                detail=row.detail[:_LONGEST_DETAIL],
+                detail=row.detail,
             )
         else:
             yield _from_row(job, row, source)
@@ -161,9 +162,14 @@ def _from_row(job: _Job, row: ImportedContact, source: str) -> NewSuppression:
         scope=Scope.TENANT if audience_id is None else Scope.AUDIENCE,
         audience_id=audience_id,
         source=source,
-        detail=(said["detail"] if is_ours else said["detail"] or said["reason"])[:_LONGEST_DETAIL],
+        detail=_detail(said["detail"] if is_ours else said["detail"] or said["reason"], row.address),
         expires_at=_moment(str(row.attributes.get("expires_at", ""))),
     )
+
+
+def _detail(text: str, address: str) -> str:
+    """Return what a file says of a suppression as it is kept: the history outlives the person's data, so nobody is named."""
+    return masked(text, [address])[:_LONGEST_DETAIL] if text else ""
 
 
 def _moment(text: str) -> datetime | None:

@@ -1,10 +1,11 @@
 """Suppressions: add, end and look up people who must not be mailed; `tasks.suppression_files` has files of them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from core import addresses
+from core.diagnostics import masked
 from core.errors import InputError, NotFoundError
 from core.suppression import Reason, Scope, check_end, strongest
 from store import audiences, suppressions, tenants
@@ -36,15 +37,18 @@ def add_suppression(
         everywhere: All tenants.
         expires_at: Until when; for ever without it.
         actor: Who.
-        why: For the history and the audit.
+        why: For the history and the audit, which outlive the person's data: an address in it is masked.
 
     Raises:
         InvalidAddressError: It is not an address.
-        InputError: A list is named, and all tenants.
+        InputError: A list is named, and all tenants; or the end is in the past.
         NotFoundError: There is no such audience.
     """
     scope = _scope(audience, everywhere=everywhere)
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise InputError("a suppression that has ended stops nothing", hint="--until is a time to come.")
     parsed = addresses.parse(address)
+    why = masked(why, [address])
     key = addresses.recipient_key(parsed.comparable, resources.secrets.recipient_key)
     with resources.database.begin() as session:
         suppressions.acting(session, actor=actor, why=why)
@@ -99,6 +103,7 @@ def end_suppression(
         ConflictError: It is the person's own wish, and there is no consent (`consent_needed`).
     """
     scope = _scope(audience, everywhere=everywhere)
+    why = masked(why, [address])
     key = addresses.recipient_key(addresses.parse(address).comparable, resources.secrets.recipient_key)
     with resources.database.begin() as session:
         found = suppressions.of(session, tenant_id=tenant_id, recipient_key=key)

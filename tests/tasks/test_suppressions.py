@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import ConflictError, InputError, NotFoundError
+from core.import_formats import FileFormat
 from core.suppression import Reason
 from store import audiences, planning, suppressions
 from store.session import one, rows, run
@@ -178,6 +179,8 @@ def test_what_cannot_end_is_said(resources: Resources, scene: Scene) -> None:
         remove(resources, scene, why=" ")
     with pytest.raises(InputError, match="of one tenant"):
         remove(resources, scene, audience="readers", everywhere=True)
+    with pytest.raises(InputError, match="has ended"):
+        add(resources, scene, expires_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 # History
@@ -192,6 +195,36 @@ def test_the_history_says_what_when_who_and_why(resources: Resources, scene: Sce
         ("added", "manual", "global", "eve", "a lawyer's letter"),
         ("ended", "manual", "tenant", "eve", "mended"),
     ]
+
+
+def test_what_an_operator_or_a_file_says_keeps_no_address(
+    resources: Resources, scene: Scene, tmp_path: Path
+) -> None:
+    """The history outlives an erasure."""
+    add(resources, scene, why="anna@example.net called, and anna@other.example wrote")
+    remove(resources, scene, why="it was Anna who called")
+    imported(
+        resources,
+        scene,
+        tmp_path / "s.csv",
+        "email,reason,detail\nbert@example.net,manual,bert@example.net asked\n",
+    )
+    contacts = tmp_path / "people.csv"
+    contacts.write_text(
+        "Email Address,UNSUB_TIME,UNSUB_REASON\ncarl@example.net,2024-01-01 00:00:00,carl@example.net left\n"
+    )
+    import_contacts(
+        resources,
+        tenant_id=scene.tenant_id,
+        location=str(contacts),
+        audience="readers",
+        file_format=FileFormat.MAILCHIMP,
+    )
+    with resources.database.begin() as session:
+        told = str(rows(session, "SELECT detail, why FROM suppression_change")).lower()
+        told += str(rows(session, "SELECT reason FROM audit_entry")).lower()
+    assert "called" in told
+    assert [name for name in ("anna", "bert", "carl", "@") if name in told] == []
 
 
 def test_the_history_misses_nothing_whoever_writes(resources: Resources, scene: Scene) -> None:
