@@ -20,6 +20,8 @@ from tasks.resources import Resources
 
 
 PAGE: Final = 100
+# SES refuses a single address that it cannot parse, and in its sandbox every call.
+REFUSALS_IN_A_ROW: Final = 5
 
 Sleep = Callable[[float], None]
 
@@ -33,6 +35,7 @@ class Synced:
     refused: int = 0  # SES takes no such address; nothing can be mailed to it either
     left: int = 0
     why: str = ""
+    in_a_row: int = 0  # of the refusals, those since the last that was none
     news: dict[str, str | None] = field(default_factory=dict, repr=False)  # told, and not yet remembered
 
     def as_json(self) -> dict[str, Any]:
@@ -87,6 +90,9 @@ def _tell(resources: Resources, tenant_id: int, name: str, done: Synced, ends: f
             for row in page:
                 if time.monotonic() > ends:
                     return
+                if done.in_a_row == REFUSALS_IN_A_ROW:
+                    done.why = "SES refuses one address after another; its sandbox keeps no lists"
+                    return
                 _tell_of(resources, name, row, done)
                 after = row["recipient_key"]
                 sleep(pause)
@@ -111,7 +117,9 @@ def _tell_of(resources: Resources, name: str, row: Row, done: Synced) -> None:
             done.put += 1
     except MessageRejectedError:
         done.refused += 1
+        done.in_a_row += 1
     else:
+        done.in_a_row = 0
         done.news[row["recipient_key"]] = row["reason"]
 
 

@@ -174,6 +174,15 @@ def test_an_address_that_ses_refuses_holds_up_nobody(lists: Lists) -> None:
     assert (done.put, done.refused, done.left) == (1, 1, 0)
 
 
+def test_a_sandbox_that_refuses_all_is_not_asked_all_night(lists: Lists) -> None:
+    for number in range(9):
+        lists.add(f"reader{number}@example.net")
+    lists.simulated.fault("reject", match={"operation": "PutSuppressedDestination"})
+    done = lists.sync()
+    assert (done.put, done.refused, done.left) == (0, 5, 4)
+    assert "sandbox" in done.why
+
+
 def test_a_tenant_without_a_tenant_at_ses_has_no_list(lists: Lists) -> None:
     with lists.resources.database.begin() as session:
         run(session, "UPDATE tenant SET ses_tenant_name = NULL")
