@@ -16,6 +16,7 @@ Terms:
 
 Invariants:
     A burst of people of whom too few are known is no anomaly unless next to nobody at the place is reached.
+    Who bounces hard again after an anomaly was over, with nothing delivered in between, is held by no other.
     An anomaly that a person has called real mailboxes that died is not called one again for `BELIEVED`.
 """
 

@@ -21,13 +21,17 @@ class BounceState(StrEnum):
 
 
 class HardBounce(SQLModel, table=True):
-    """One hard bounce that a receiver has caused, under what it said; no address and no word of it is here."""
+    """One hard bounce that a receiver has caused, under what it said; no address and no word of it is here.
+
+    `says_again` is of who was released from an anomaly and has bounced again since, with nothing delivered in between.
+    """
 
     __tablename__ = "hard_bounce"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "delivery_id"], ["delivery.tenant_id", "delivery.id"]),
         Index("hard_bounce_lately", "place", "text", "noted_at"),
         Index("hard_bounce_of_anomaly", "anomaly_id"),
+        Index("hard_bounce_of_person", "tenant_id", "recipient_key"),
         Index("hard_bounce_noted", "noted_at", postgresql_using="brin"),
         one_of("state", BounceState, "hard_bounce_state"),
     )
@@ -39,6 +43,9 @@ class HardBounce(SQLModel, table=True):
     place: str = Field(sa_column=words("place"))
     text: str = Field(sa_column=words("text"))
     is_known: bool = Field(sa_column=Column("is_known", Boolean, nullable=False))
+    says_again: bool = Field(
+        default=False, sa_column=Column("says_again", Boolean, nullable=False, server_default="false")
+    )
     bounced_at: datetime = Field(sa_column=moment("bounced_at", required=True))
     noted_at: datetime | None = Field(
         default=None, sa_column=moment("noted_at", required=True, default="clock_timestamp()")

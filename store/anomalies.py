@@ -27,13 +27,20 @@ def note(session: Session, *, tenant_id: int, told: Sequence[Told]) -> set[tuple
     """Write down hard bounces, once for each delivery; return the places and texts of all that were told."""
     run(
         session,
-        """INSERT INTO hard_bounce (tenant_id, delivery_id, campaign_id, recipient_key, place, text, is_known, bounced_at)
+        """INSERT INTO hard_bounce (tenant_id, delivery_id, campaign_id, recipient_key, place, text, is_known, bounced_at, says_again)
            SELECT d.tenant_id, d.id, d.campaign_id, d.recipient_key,
                   CASE WHEN d.provider = :other THEN 'domain:' || w.domain ELSE d.provider END, w.text,
                   EXISTS (SELECT FROM delivery o
                           JOIN delivery_fact f ON f.tenant_id = o.tenant_id AND f.delivery_id = o.id AND f.fact = 'delivery'
                           WHERE o.tenant_id = d.tenant_id AND o.contact_id = d.contact_id AND o.id <> d.id
-                            AND f.last_at > now() - interval '365 days'), w.at
+                            AND f.last_at > now() - interval '365 days'), w.at,
+                  EXISTS (SELECT FROM hard_bounce e
+                          WHERE e.tenant_id = d.tenant_id AND e.recipient_key = d.recipient_key AND e.delivery_id <> d.id
+                            AND e.state = 'released' AND NOT EXISTS (
+                                SELECT FROM delivery o JOIN delivery_fact f
+                                  ON f.tenant_id = o.tenant_id AND f.delivery_id = o.id AND f.fact = 'delivery'
+                                WHERE o.tenant_id = d.tenant_id AND o.contact_id = d.contact_id
+                                  AND f.last_at > e.bounced_at))
            FROM unnest(CAST(:ids AS bigint[]), CAST(:domains AS text[]), CAST(:texts AS text[]),
                        CAST(:moments AS timestamptz[])) AS w (id, domain, text, at)
            CROSS JOIN LATERAL (SELECT * FROM delivery WHERE tenant_id = :tenant_id AND id = w.id LIMIT 1) AS d
@@ -68,7 +75,7 @@ def bursts(
     found = rows(
         session,
         """SELECT place, text FROM hard_bounce h
-           WHERE noted_at > clock_timestamp() - :within
+           WHERE noted_at > clock_timestamp() - :within AND state = 'suppressed' AND NOT says_again
              AND (CAST(:places AS text[]) IS NULL
                   OR (place, text) IN (SELECT * FROM unnest(CAST(:places AS text[]), CAST(:texts AS text[]))))
              AND NOT EXISTS (SELECT FROM bounce_anomaly a
@@ -84,7 +91,8 @@ def bursts(
 
 _HIT: Final = """WITH hit AS MATERIALIZED (
         SELECT tenant_id, campaign_id, recipient_key, is_known, noted_at, bounced_at FROM hard_bounce
-        WHERE place = :place AND text = :text AND noted_at > clock_timestamp() - :within
+        WHERE place = :place AND text = :text AND state = 'suppressed' AND NOT says_again
+          AND noted_at > clock_timestamp() - :within
     )"""
 
 
@@ -198,14 +206,14 @@ def hold(
 ) -> dict[int, int]:
     """Hold the people of an anomaly: end what suppressed them by it; return how many suppressions ended, by tenant.
 
-    Another hard bounce of a person, with other words, goes on to suppress.
+    Another hard bounce of a person, with other words, goes on to suppress, and so does one after an anomaly was over.
     """
     found = rows(
         session,
         """WITH held AS (
                UPDATE hard_bounce h SET state = 'held', anomaly_id = a.id FROM bounce_anomaly a
                WHERE a.id = :anomaly_id AND h.place = a.place AND h.text = a.text AND h.state = 'suppressed'
-                 AND h.noted_at >= :since AND h.noted_at <= coalesce(CAST(:until AS timestamptz), 'infinity')
+                 AND NOT h.says_again AND h.noted_at >= :since AND h.noted_at <= coalesce(CAST(:until AS timestamptz), 'infinity')
                RETURNING h.tenant_id, h.delivery_id, h.recipient_key
            ), ended AS (
                UPDATE suppression s SET expires_at = now() FROM held

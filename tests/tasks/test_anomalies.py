@@ -54,6 +54,15 @@ class Mail:
         self.tell("delivery", earlier, at=datetime.now(UTC) - timedelta(days=30))
         return mailed
 
+    def again(self, people: list[Mailed]) -> list[Mailed]:
+        """The same people, mailed by another campaign."""
+        with self._resources.database.begin() as session:
+            self.now = another_campaign(session, self.before)
+            contacts = [session.get_one(Contact, (one.tenant_id, one.contact_id)) for one in people]
+            mailed = [a_delivery(session, self.now, one, "sent") for one in contacts]
+            run(session, "UPDATE delivery SET provider = :provider", provider=self._provider)
+        return mailed
+
     def arrives(self) -> None:
         """One message is delivered a moment from now, so that deliveries are known as far as bounces are."""
         self.tell("delivery", self.people(1, reached=False), at=datetime.now(UTC) + timedelta(seconds=30))
@@ -304,6 +313,26 @@ def test_it_closes_by_itself_once_the_provider_is_well_and_its_people_are_mailed
     (found,) = anomalies.listing(resources)
     assert (found["decision"], found["held"]) == ("released", 0)
     assert night(resources) == 0
+    assert suppressed(database, *broken) == 0
+
+
+def test_a_mailbox_that_is_really_gone_says_so_again_and_is_suppressed(
+    resources: Resources, database: Database, mail: Mail, broken: list[Mailed]
+) -> None:
+    """Else a company that gives up its domain would be mailed for ever."""
+    anomalies.decide(resources, 1, confirmed=False, actor="eve", reason="their status page")
+    mail.tell(BOUNCE, mail.again(broken))
+    assert open_ones(resources) == []
+    assert suppressed(database, *broken) == 24
+
+
+def test_who_was_reached_in_between_is_held_in_the_next_incident_too(
+    resources: Resources, database: Database, mail: Mail, broken: list[Mailed]
+) -> None:
+    anomalies.decide(resources, 1, confirmed=False, actor="eve", reason="their status page")
+    mail.tell("delivery", mail.again(broken), at=datetime.now(UTC) + timedelta(seconds=60))
+    mail.tell(BOUNCE, mail.again(broken))
+    assert len(open_ones(resources)) == 1
     assert suppressed(database, *broken) == 0
 
 
