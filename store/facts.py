@@ -43,6 +43,7 @@ class _Ledger(NamedTuple):
     submitted_at: datetime | None
     campaign_id: int
     provider: str
+    outcome_code: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def _lock(session: Session, *, tenant_id: int, delivery_ids: Collection[int]) ->
         """WITH wanted AS MATERIALIZED (
                SELECT CAST(:tenant_id AS bigint) AS tenant_id, unnest(:ids) AS id
            )
-           SELECT d.id, d.state, d.ses_message_id, d.submitted_at, d.campaign_id, d.provider
+           SELECT d.id, d.state, d.ses_message_id, d.submitted_at, d.campaign_id, d.provider, d.outcome_code
            FROM wanted w JOIN delivery d ON d.tenant_id = w.tenant_id AND d.id = w.id
            FOR NO KEY UPDATE OF d SKIP LOCKED""",
         tenant_id=tenant_id,
@@ -181,6 +182,8 @@ def _settle(
         delivery
         for delivery, how in dropped.items()
         if ledger[delivery].state in (_DROPPED_FROM if how else _EVIDENCE)
+        # Of two reasons to drop one message the same is kept in whatever order they come.
+        or (how and how < (ledger[delivery].outcome_code or "") in DROPPED)
     ]
     if not moved:
         return
