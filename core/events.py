@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from core import envelopes
+from core import envelopes, machines
 from core.errors import MalformedEventError
 from core.foreign import list_of, object_of, text_of
 
@@ -102,10 +102,15 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engagement:
-    """An open or a click; a security scanner's or a prefetching proxy's is a machine's."""
+    """An open or a click; `machine` is the rule of `core.machines` that calls it no person's, empty for a person's."""
 
-    is_machine: bool
+    machine: str = ""
     link: str = ""
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether no person opened or clicked."""
+        return bool(self.machine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,10 +268,10 @@ def _complaint(body: Mapping[str, Any]) -> _Read:
 
 def _engagement(body: Mapping[str, Any]) -> _Read:
     link = text_of(body.get("link"))
-    # "Likely" or "Unlikely" since August 2026; absent before, and then a person is assumed.
-    engagement = Engagement(is_machine=body.get("isBotEvent") == "Likely", link=link)
-    who = tuple(text_of(body.get(name)) for name in ("timestamp", "ipAddress", "userAgent"))
-    return engagement, (*who, link)
+    at, address, agent = (text_of(body.get(name)) for name in ("timestamp", "ipAddress", "userAgent"))
+    # "Likely" or "Unlikely" since August 2026; absent before.
+    said = machines.machine(is_bot_event=text_of(body.get("isBotEvent")), user_agent=agent)
+    return Engagement(machine=said, link=link), (at, address, agent, link)
 
 
 def _delay(body: Mapping[str, Any]) -> _Read:

@@ -200,7 +200,7 @@ def _read(event: Event) -> tuple[Fact, dict[str, Any]]:
             fact = Fact.COMPLAINT if complaint.is_unwelcome else Fact.NOT_SPAM
             return fact, {"reason": complaint.feedback_type or complaint.subtype or "no_report"}
         case Engagement() as engagement:
-            return _engaged(event.kind, is_machine=engagement.is_machine), _links(event.kind, engagement)
+            return _engaged(event.kind, is_machine=engagement.is_machine), _how(event.kind, engagement)
         case Preferences(unsubscribed=unsubscribed):
             return (Fact.UNSUBSCRIBE if unsubscribed else Fact.PREFERENCES), {}
         case Trouble(reason=reason, diagnostic=diagnostic):
@@ -230,9 +230,11 @@ def _engaged(kind: Kind, *, is_machine: bool) -> Fact:
     return Fact.CLICK_MACHINE if is_machine else Fact.CLICK
 
 
-def _links(kind: Kind, engagement: Engagement) -> dict[str, list[str]]:
-    """Return which link was clicked, by the name under which it is counted."""
-    return {"links": [link_name(engagement.link)]} if kind is Kind.CLICK else {}
+def _how(kind: Kind, engagement: Engagement) -> dict[str, Any]:
+    """Return which link was clicked, by the name under which it is counted, or by what kind of machine a mail was opened."""
+    if kind is Kind.CLICK:
+        return {"links": [link_name(engagement.link)]}
+    return {"by": engagement.machine} if engagement.machine else {}
 
 
 def _clicked(seen: Iterable[Seen]) -> dict[str, list[str]]:

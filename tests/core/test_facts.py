@@ -114,7 +114,7 @@ def test_three_events_of_one_message_are_no_duplicate() -> None:
         ("delivery_delay_mailboxfull", Fact.DELAY, {"reason": "MailboxFull"}),
         ("open", Fact.OPEN, {}),
         ("open_before_2026_08_no_isbotevent", Fact.OPEN, {}),
-        ("open_bot", Fact.OPEN_MACHINE, {}),
+        ("open_bot", Fact.OPEN_MACHINE, {"by": "ses"}),
         ("click", Fact.CLICK, {"links": ["https://shop.tenant-a.example/p/1"]}),
         ("click_bot_no_linktags", Fact.CLICK_MACHINE, {"links": ["https://shop.tenant-a.example/p/1"]}),
         ("reject", Fact.REJECT, {"reason": "Bad content"}),
