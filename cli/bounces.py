@@ -122,19 +122,26 @@ def take_back(
     *,
     since: Annotated[datetime, typer.Option(help="From when on; UTC without an offset.")],
     until: Annotated[datetime | None, typer.Option(help="Up to when; now without it.")] = None,
+    said: Annotated[str, typer.Option(help="Only by this answer, as --dry-run shows it.")] = "",
     reason: Why,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take back what hard bounces at a provider have suppressed in a window, at all tenants."""
     with errors_as_answers(as_json=as_json):
-        done = anomalies_.take_back(
-            resources(),
+        window = anomalies_.Window(
             place=place,
             since=since.replace(tzinfo=since.tzinfo or UTC),
             until=until.replace(tzinfo=until.tzinfo or UTC) if until else datetime.now(UTC),
-            actor=getpass.getuser(),
-            reason=reason,
-            dry_run=dry_run,
+            said=said,
         )
-        answer(done, as_json=as_json)
+        done = anomalies_.take_back(
+            resources(), window, actor=getpass.getuser(), reason=reason, dry_run=dry_run
+        )
+        answer(done, as_json=as_json, show=lambda: _show_taken(done))
+
+
+def _show_taken(done: dict[str, Any]) -> None:
+    stdout.print(listing(("people", "said"), [[one["people"], one["said"]] for one in done["answers"]]))
+    what = "would be taken back" if done["dry_run"] else "taken back"
+    stdout.print(f"{done['taken_back']:,} suppressions {what}")

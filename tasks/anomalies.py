@@ -4,7 +4,7 @@ All of it happens in the transaction that applies the events, so nobody ever see
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,9 +14,10 @@ from core.diagnostics import fingerprint, masked, text_of
 from core.errors import InputError, NotFoundError
 from core.events import Bounce, Event
 from core.pipeline import Troubled
+from core.providers import OTHER
 from store import anomalies, breakers, suppressions, tenants
 from store.anomalies import Told
-from store.session import Row, Session
+from store.session import Session
 from tasks.log import run_logger
 from tasks.resources import Resources
 
@@ -151,23 +152,24 @@ def _close(session: Session, anomaly_id: int, decision: str, actor: str, reason:
     return sum(people.values())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which hard bounces: at a place, from when to when, and with which answer, if not with any."""
+
+    place: str  # a provider, or a domain that has none
+    since: datetime
+    until: datetime
+    said: str = ""
+
+
 def take_back(
-    resources: Resources,
-    *,
-    place: str,
-    since: datetime,
-    until: datetime,
-    actor: str,
-    reason: str,
-    dry_run: bool = False,
+    resources: Resources, window: Window, *, actor: str, reason: str, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Take back what hard bounces at a place have suppressed in a window, at all tenants, audited.
+    """Take back what hard bounces have suppressed in a window, at all tenants, audited; return by which answers how many.
 
     Args:
         resources: Of this process.
-        place: A provider, or a domain that has none.
-        since: From when on.
-        until: Up to when.
+        window: Which.
         actor: Who.
         reason: Why.
         dry_run: Count, and change nothing.
@@ -178,42 +180,39 @@ def take_back(
     """
     _wants(reason)
     with resources.database.begin() as session:
-        where, found = place, anomalies.texts_at(session, place=place, since=since, until=until)
-        if not found:
-            where = rule.place_of("other", place)
-            found = anomalies.texts_at(session, place=where, since=since, until=until)
-        if not found:
-            raise NotFoundError(
-                f"nobody at {place} was suppressed by a hard bounce then",
-                hint="--since and --until, with a time zone.",
-            )
-        people = taken = 0
-        for row in found:
-            people += row["people"]
-            taken += _taken_back(session, where, row, (since, until), actor, reason)
+        found = _answers(session, window)
+        taken = sum(_taken_back(session, row, window, actor, reason) for row in found)
         if dry_run:
             session.rollback()
-    return {"place": place, "people": people, "taken_back": taken, "texts": len(found), "dry_run": dry_run}
+    answers = [{"said": row["said"], "people": row["people"]} for row in found]
+    return {"place": window.place, "taken_back": taken, "answers": answers, "dry_run": dry_run}
 
 
-def _taken_back(
-    session: Session,
-    place: str,
-    row: Row,
-    window: tuple[datetime, datetime],
-    actor: str,
-    reason: str,
-) -> int:
-    """Open an anomaly by hand, hold its people and release them."""
-    text = row["text"]
+def _answers(session: Session, window: Window) -> list[dict[str, Any]]:
+    """Return the texts of a window, each with its place, a masked answer, and how many people it has suppressed."""
+    text = fingerprint(text_of(masked(window.said))) if window.said else None
+    for place in (window.place, rule.place_of(OTHER, window.place)):
+        found = anomalies.texts_at(session, place=place, since=window.since, until=window.until)
+        rows = [dict(row) | {"place": place} for row in found if text in {None, row["text"]}]
+        if rows:
+            return [row | {"said": anomalies.said_of(session, place=place, text=row["text"])} for row in rows]
+    raise NotFoundError(
+        f"nobody at {window.place} was suppressed by such a hard bounce then",
+        hint="--since and --until are UTC without an offset; --said is an answer as --dry-run shows it.",
+    )
+
+
+def _taken_back(session: Session, row: dict[str, Any], window: Window, actor: str, reason: str) -> int:
+    """Open an anomaly by hand, hold its people and release them; one that is open goes on, and holds them."""
+    place, text = row["place"], row["text"]
     burst = rule.Burst(people=row["people"], known=0, answered=0, tenants=row["tenants"])
-    said = anomalies.said_of(session, place=place, text=text)
-    anomalies.begin(
-        session, place=place, text=text, said=said, why=reason, burst=burst, began_at=row["began_at"]
+    is_new = anomalies.begin(
+        session, place=place, text=text, said=row["said"], why=reason, burst=burst, began_at=row["began_at"]
     )
     (anomaly,) = anomalies.open_at(session, places=[(place, text)])
-    taken = _hold(session, anomaly["id"], place, *window)
-    _close(session, anomaly["id"], "released", actor, reason)
+    taken = _hold(session, anomaly["id"], place, window.since, window.until)
+    if is_new:
+        _close(session, anomaly["id"], "released", actor, reason)
     return taken
 
 

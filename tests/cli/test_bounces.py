@@ -101,7 +101,12 @@ def test_anomalies_are_listed_decided_and_taken_back(database: Database) -> None
         "people": 0,
     }
     done = posthouse("take-back", "corp.example", "--since", "2026-01-01", "--reason", "their incident")
-    assert done == {"place": "corp.example", "people": 1, "taken_back": 0, "texts": 1, "dry_run": False}
+    assert done == {
+        "place": "corp.example",
+        "taken_back": 0,
+        "answers": [{"said": "", "people": 1}],
+        "dry_run": False,
+    }
     (_, first) = found = posthouse("anomalies")["anomalies"]
     assert [one["decision"] for one in found] == ["released", "confirmed"]
     assert (first["place"], first["said"]) == ("gmail", "said")

@@ -2,6 +2,7 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from store import inbox
 from store.session import Database, one, rows, run
 from tasks import anomalies, events, hygiene
 from tasks import facts as applying
+from tasks.anomalies import Window
 from tasks.resources import Resources
 from tests.fakes import some_resources
 from tests.mailed import Mailed, a_campaign, a_contact, a_delivery, an_event, another_campaign
@@ -353,22 +355,26 @@ def test_what_nobody_noticed_is_taken_back_by_hand(
 ) -> None:
     people = mail.people(5, reached=True)
     mail.tell(BOUNCE, people)
-    assert suppressed(database, *people) == 5
-    window = {
-        "since": datetime.now(UTC) - timedelta(hours=1),
-        "until": datetime.now(UTC),
-        "actor": "eve",
-        "reason": "gmail's incident",
-    }
-    tried = anomalies.take_back(resources, place="gmail", **window, dry_run=True)
-    assert (tried["people"], tried["taken_back"]) == (5, 5)
-    assert suppressed(database, *people) == 5
-    assert anomalies.take_back(resources, place="gmail", **window)["taken_back"] == 5
-    assert suppressed(database, *people) == 0
+    dead = mail.people(1, reached=False)
+    mail.tell(BOUNCE, dead, "550 5.2.1 account disabled")
+    assert suppressed(database, *people, *dead) == 6
+    window = Window(
+        place="gmail",
+        since=datetime.now(UTC) - timedelta(hours=1),
+        until=datetime.now(UTC) + timedelta(minutes=1),
+    )
+    why = {"actor": "eve", "reason": "gmail's incident"}
+    tried = anomalies.take_back(resources, window, **why, dry_run=True)
+    assert sorted(one["people"] for one in tried["answers"]) == [1, 5]
+    assert suppressed(database, *people, *dead) == 6
+    (answer,) = (one["said"] for one in tried["answers"] if one["people"] == 5)
+    done = anomalies.take_back(resources, replace(window, said=answer), **why)
+    assert (done["taken_back"], len(done["answers"])) == (5, 1)
+    assert (suppressed(database, *people), suppressed(database, *dead)) == (0, 1)
     with pytest.raises(NotFoundError):
-        anomalies.take_back(resources, place="gmail", **window)
+        anomalies.take_back(resources, replace(window, said=answer), **why)
     with pytest.raises(InputError):
-        anomalies.take_back(resources, place="gmail", **window | {"reason": ""})
+        anomalies.take_back(resources, window, actor="eve", reason="")
 
 
 def test_a_decision_needs_a_reason_and_an_open_anomaly(resources: Resources) -> None:
