@@ -57,7 +57,7 @@ def _show(document: dict[str, Any]) -> None:
                 day["provider"],
                 day["allowance"],
                 day["used"],
-                day["evidence"].get("why", "The day began with what was decided last."),
+                day["evidence"].get("why", ""),
             )
             for day in domain["days"]
         ]

@@ -19,7 +19,7 @@ from core.warmup_controller import Pace
 from core.warmup_schedule import ADAPTIVE, steps
 from core.warmup_shape import room_this_hour
 from store import standings
-from store.sending_domains import UNDECIDED, standing_of
+from store.sending_domains import PACE, RUNG, START, standing_of
 from store.session import Row, one, rows, run
 
 
@@ -93,10 +93,13 @@ def open_day(
     """
     key = {"tenant_id": tenant_id, "sending_domain_id": sending_domain_id}
     if day.schedule == ADAPTIVE:
+        met = {each.provider for each in standings.paced(session, **key)}
         paces = standings.start_paces(session, **key, day=day.on, starts=_starts(session, key, planned))
-        _insert(session, key, day.on, {provider: paces[provider].cap for provider in planned})
+        caps = {provider: paces[provider].cap for provider in planned}
+        rules = {provider: PACE if provider in met else START for provider in planned}
+        _insert(session, key, day.on, caps, rules)
     elif day.schedule is not None:
-        _insert(session, key, day.on, _of_rung(session, key, day.schedule))
+        _insert(session, key, day.on, _of_rung(session, key, day.schedule), {ALL: RUNG})
 
 
 def _starts(session: Session, key: Mapping[str, int], planned: Mapping[str, int]) -> dict[str, Pace]:
@@ -112,18 +115,29 @@ def _of_rung(session: Session, key: Mapping[str, int], schedule: str) -> dict[st
     return {ALL: warmup.allowance(rung, steps(schedule)) or 0}
 
 
-def _insert(session: Session, key: Mapping[str, int], day: date, caps: Mapping[str, int]) -> None:
+_WHY = {
+    RUNG: "The day began with {cap:,}, on the rung of the day before.",
+    PACE: "The day began with {cap:,}, as was decided last.",
+    START: "Begins at {cap:,}: the first day at {provider}.",
+}
+
+
+def _insert(
+    session: Session, key: Mapping[str, int], day: date, caps: Mapping[str, int], rules: Mapping[str, str]
+) -> None:
     run(
         session,
-        """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule)
-           SELECT :tenant_id, :sending_domain_id, :day, c.provider, c.cap, :undecided
-           FROM unnest(CAST(:providers AS text[]), CAST(:caps AS bigint[])) AS c (provider, cap)
+        """INSERT INTO warmup_allowance (tenant_id, sending_domain_id, on_day, provider, allowance, rule, evidence)
+           SELECT :tenant_id, :sending_domain_id, :day, c.provider, c.cap, c.rule, jsonb_build_object('why', c.why)
+           FROM unnest(CAST(:providers AS text[]), CAST(:caps AS bigint[]), CAST(:rules AS text[]), CAST(:why AS text[]))
+                AS c (provider, cap, rule, why)
            ORDER BY c.provider ON CONFLICT DO NOTHING""",
         **key,
         day=day,
         providers=list(caps),
         caps=list(caps.values()),
-        undecided=UNDECIDED,
+        rules=[rules[provider] for provider in caps],
+        why=[_WHY[rules[each]].format(cap=cap, provider=each) for each, cap in caps.items()],
     )
 
 

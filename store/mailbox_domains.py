@@ -131,13 +131,17 @@ def choose(session: Session, *, domain: str, provider: str, actor: str, reason: 
     )
 
 
-def unchoose(session: Session, *, domain: str) -> bool:
-    """Let the DNS decide again, at the next question; return whether anybody had chosen."""
+def unchoose(session: Session, *, domain: str, provider: str) -> bool:
+    """Give a domain back the provider that its last answer or its name makes it; return whether anybody had chosen.
+
+    The DNS is asked again as soon as somebody asks it at all.
+    """
     changed = count(
         session,
-        """UPDATE mailbox_domain SET set_by = NULL, set_reason = NULL, look_again_at = now()
+        """UPDATE mailbox_domain SET provider = :provider, set_by = NULL, set_reason = NULL, look_again_at = now()
            WHERE domain = :domain AND set_by IS NOT NULL""",
         domain=domain,
+        provider=provider,
     )
     return bool(changed)
 

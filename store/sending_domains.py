@@ -13,7 +13,9 @@ from core.warmup import DayReport
 from store.session import Row, count, one, rows, run
 
 
-UNDECIDED = "rung"  # the rule of a day that began before yesterday was judged
+# The rules of a day that began before yesterday was judged: on its rung, with the pace that was decided last, with a first one.
+RUNG, PACE, START = "rung", "pace", "start"
+UNDECIDED = (RUNG, PACE, START)
 OPERATOR = "operator"  # the rule of a day that a person has set
 UNLIMITED = 2**62  # the allowance of the day on which a domain became warm
 
@@ -157,7 +159,7 @@ def decide_day(
            ON CONFLICT (tenant_id, sending_domain_id, on_day, provider) DO UPDATE
            SET allowance = greatest(excluded.allowance, warmup_allowance.used), rule = excluded.rule,
                evidence = excluded.evidence
-           WHERE warmup_allowance.rule = :undecided""",
+           WHERE warmup_allowance.rule = ANY(:undecided)""",
         tenant_id=tenant_id,
         sending_domain_id=sending_domain_id,
         day=day,
@@ -165,7 +167,7 @@ def decide_day(
         allowance=UNLIMITED if allowance is None else allowance,
         rule=rule,
         evidence=json.dumps(dict(evidence), default=str),
-        undecided=UNDECIDED,
+        undecided=list(UNDECIDED),
     )
     return bool(decided)
 
@@ -267,7 +269,7 @@ def is_decided(
     rule = rule_of(
         session, tenant_id=tenant_id, sending_domain_id=sending_domain_id, day=day, provider=provider
     )
-    return rule not in {None, UNDECIDED}
+    return rule not in {None, *UNDECIDED}
 
 
 def last_day_before(session: Session, *, tenant_id: int, sending_domain_id: int, day: date) -> date | None:

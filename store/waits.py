@@ -12,11 +12,12 @@ from store.session import count, one, rows
 
 
 def by_provider(session: Session, *, tenant_id: int, campaign_id: int) -> dict[str, int]:
-    """Count who waits for their message, by mailbox provider."""
+    """Count who waits for their message, by mailbox provider; by the two indexes that hold nobody whose message has left."""
     found = rows(
         session,
         """SELECT provider, count(*) AS people FROM delivery
-           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND state IN ('pending', 'claimed')
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id
+             AND (is_pending AND state = 'pending' OR is_leased AND state = 'claimed')
            GROUP BY provider""",
         tenant_id=tenant_id,
         campaign_id=campaign_id,

@@ -16,6 +16,7 @@ from core.errors import ConfigurationError, InputError, NotFoundError
 from core.mailbox_domains import LONGEST, Lookup, Reach, is_reserved, next_look
 from store import audiences, mailbox_domains, tenants
 from store.mailbox_domains import Known
+from store.session import Session
 from tasks.log import run_logger
 from tasks.resources import Resources
 
@@ -163,9 +164,18 @@ def choose(
     with resources.database.begin() as session:
         if provider is not None:
             mailbox_domains.choose(session, domain=name, provider=provider, actor=actor, reason=reason)
-        elif not mailbox_domains.unchoose(session, domain=name):
+        elif not _unchoose(session, name):
             raise NotFoundError(f"nobody has chosen a provider for {name}", hint="posthouse provider show")
     return show(resources, name)
+
+
+def _unchoose(session: Session, domain: str) -> bool:
+    """Return to what is known without the choice: a DNS that is never asked would else leave it for ever."""
+    found = mailbox_domains.find(session, domain=domain)
+    exchangers = found["exchangers"] if found else ()
+    return mailbox_domains.unchoose(
+        session, domain=domain, provider=providers.provider_of(domain, exchangers)
+    )
 
 
 def of_audience(resources: Resources, *, tenant_slug: str, audience: str) -> dict[str, int]:

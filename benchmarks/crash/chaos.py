@@ -15,6 +15,7 @@ from typing import Final
 
 from benchmarks.crash import caps as capping
 from benchmarks.crash import plan as plans
+from benchmarks.crash.caps import FirstDay
 from benchmarks.crash.crew import Crew
 from benchmarks.crash.faults import Simulator, a_simulator
 from benchmarks.crash.keeper import EventLog, ingest
@@ -32,7 +33,7 @@ from tasks import campaigns
 DATABASE_CRASHES: Final = 0.04  # for each kill, and one at least
 LONGEST_CALM_SECONDS: Final = 0.5
 _TICK_SECONDS: Final = 0.05
-_FILL_SECONDS: Final = 8.0
+_FULL_SECONDS: Final = 2.0  # the crew goes on asking for as long when all tokens of a day are taken
 # The last tenth of the people is for what the last kill leaves behind.
 _KILLS_END_AT: Final = 0.9
 # So high that thirty throttlings, each of which takes a third away, leave a rate that nobody waits for.
@@ -68,16 +69,20 @@ class Report:
     pauses: int
     database_crashes: int
     failpoints: int
-    first_day: int  # accepted under caps; 0 without
-    beyond_caps: int
+    first_day: FirstDay  # under caps; nobody without
     verdict: Verdict
     seconds: float
+
+    def ok(self, policy: Policy) -> bool:
+        """Whether nobody was harmed, and the caps were reached and kept."""
+        return self.verdict.ok(policy) and not self.first_day.beyond and not self.first_day.unfilled
 
     def as_json(self) -> dict[str, float]:
         """Return one flat object."""
         document = asdict(self)
         verdict = document.pop("verdict")
-        return {**document, **verdict, "seconds": document["seconds"]}
+        first_day = {f"first_day_{name}": value for name, value in document.pop("first_day").items()}
+        return {**document, **first_day, **verdict, "seconds": document["seconds"]}
 
 
 def torment(options: Options) -> Report:
@@ -126,7 +131,7 @@ class _Run:
         crashes = max(1, math.ceil(DATABASE_CRASHES * options.kills)) if options.kills else 0
         self._crash_at = sorted(self._chance.sample(range(options.kills), crashes))
         self._database_crashes = 0
-        self._first_day: list[str] = []
+        self._first_day = FirstDay()
 
     def until_over(self) -> Report:
         """Go on until nobody is open any more, or the time is up."""
@@ -135,7 +140,7 @@ class _Run:
             self._wait_for_the_first(crew, started + self._options.limit_seconds)
             if self._options.caps:
                 self._strike_until(crew, self._options.kills // 2, started + self._options.limit_seconds)
-                self._end_first_day(crew)
+                self._end_first_day(crew, started + self._options.limit_seconds)
             self._strike_until(crew, self._options.kills, started + self._options.limit_seconds)
             self._wait_until_settled(crew, started + self._options.limit_seconds)
         self._simulator.control("POST", "flush")
@@ -150,8 +155,7 @@ class _Run:
             pauses=crew.pauses,
             database_crashes=self._database_crashes,
             failpoints=crew.failpoints,
-            first_day=len(self._first_day),
-            beyond_caps=capping.beyond(self._first_day, capping.caps_for(self._options.rows)),
+            first_day=self._first_day,
             verdict=judge(self._simulator.accepted(), self._ledger(), people=self._options.rows),
             seconds=round(time.monotonic() - started, 1),
         )
@@ -170,15 +174,19 @@ class _Run:
             crew.revive()
             time.sleep(_TICK_SECONDS)
 
-    def _end_first_day(self, crew: Crew) -> None:
+    def _end_first_day(self, crew: Crew, limit: float) -> None:
         """Let the crew fill the caps, then begin the next day when no call of the first can be accepted any more."""
-        ends = time.monotonic() + _FILL_SECONDS
-        while time.monotonic() < ends:
+        free, full_until = capping.free(self._world), math.inf
+        while time.monotonic() < min(full_until, limit):
             crew.revive()
             time.sleep(_TICK_SECONDS)
+            if full_until == math.inf:
+                free = capping.free(self._world)
+                full_until = math.inf if any(free.values()) else time.monotonic() + _FULL_SECONDS
         crew.end()
         time.sleep(SIGNATURE_SECONDS + 1)
-        self._first_day = self._simulator.accepted()
+        caps = capping.caps_for(self._options.rows)
+        self._first_day = capping.judge(self._simulator.accepted(), caps, free)
         capping.begin_next_day(self._world, self._options.rows)
 
     def _strike_until(self, crew: Crew, kills: int, limit: float) -> None:

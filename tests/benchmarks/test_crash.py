@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.crash.caps import FirstDay, caps_for
+from benchmarks.crash.caps import judge as judge_day
 from benchmarks.crash.failpoints import EXIT_STATUS, LABELS, Failpoint
 from benchmarks.crash.keeper import EventLog
 from benchmarks.crash.verdict import Verdict, judge
@@ -83,9 +85,31 @@ def test_sixty_kills_and_three_dead_databases_lose_and_double_nobody(api: str) -
 def test_no_kill_lets_a_mail_leave_beyond_the_caps_and_the_next_day_goes_on() -> None:
     """F31: eight workers, three mailbox providers with a cap each and one for all, half of the kills on either day."""
     status, report = torment("--caps", "--workers", "8", "--kills", "30", "--rows", "600")
-    assert (status, harm(report), report["beyond_caps"]) == (0, {}, 0), report
-    assert 100 < report["first_day"] <= 300
+    assert (status, harm(report)) == (0, {}), report
+    # A run that reaches no cap proves nothing: all tokens were taken, and what was not accepted for them was killed or lost.
+    assert (report["first_day_beyond"], report["first_day_unfilled"]) == (0, 0)
+    assert report["first_day_accepted"] + report["first_day_burnt"] == 300
+    assert 0 < report["first_day_burnt"] < 150
     assert (report["unconfirmed"], report["sent"] + report["failed"]) == (0, 600)
+
+
+@pytest.mark.parametrize(
+    ("of_gmail", "of_all", "free", "found"),
+    [
+        pytest.param(60, 300, {}, FirstDay(accepted=300), id="reached and kept"),
+        pytest.param(61, 300, {}, FirstDay(accepted=300, beyond=1), id="one mail too many at a provider"),
+        pytest.param(60, 301, {}, FirstDay(accepted=301, beyond=1, burnt=-1), id="one too many in all"),
+        pytest.param(50, 290, {}, FirstDay(accepted=290, burnt=10), id="ten were killed"),
+        pytest.param(
+            59, 299, {"gmail": 1, "all": 1}, FirstDay(accepted=299, unfilled=2), id="a token nobody took"
+        ),
+    ],
+)
+def test_a_first_day_is_judged_by_what_was_accepted(
+    of_gmail: int, of_all: int, free: dict[str, int], found: FirstDay
+) -> None:
+    accepted = ["ann@one.example"] * of_gmail + ["bob@three.example"] * (of_all - of_gmail)
+    assert judge_day(accepted, caps_for(600), {"gmail": 0, "microsoft_365": 0, "all": 0} | free) == found
 
 
 @pytest.mark.xdist_group("crash")

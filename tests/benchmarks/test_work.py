@@ -15,7 +15,7 @@ from core.events import parse
 from core.hygiene import HygienePolicy
 from core.providers import OTHER
 from core.suppression import Reason
-from store import campaigns, correlation, deliveries, facts, hygiene, planning, skips
+from store import campaigns, correlation, deliveries, facts, hygiene, planning, skips, waits
 from store.deliveries import Attempt, Outcome
 from store.facts import Located
 from store.session import Database, Session, one, run
@@ -188,6 +188,21 @@ def test_dispatch_looks_for_one_delivery_that_is_due(database: Database) -> None
     with reading_at_most(database, 1) as session:
         (ready,) = campaigns.ready(session, tenant_id=scene.tenant_id)
     assert ready["id"] == scene.campaign_id
+
+
+def test_counting_who_waits_reads_nobody_whose_message_has_left(database: Database) -> None:
+    with database.begin() as session:
+        scene = a_scene(session, contacts=CAMPAIGN)
+        plan(session, scene)
+        run(
+            session,
+            """UPDATE delivery SET state = CASE WHEN number <= 3 THEN 'pending' WHEN number = 4 THEN 'claimed' ELSE 'sent' END
+               FROM (SELECT id AS delivery_id, row_number() OVER (ORDER BY id) AS number FROM delivery) AS n
+               WHERE id = delivery_id""",
+        )
+        run(session, "ANALYZE delivery")
+    with reading_at_most(database, 12) as session:
+        assert waits.by_provider(session, **scene.campaign) == {OTHER: 4}
 
 
 def test_a_preview_reads_each_contact_and_each_member_a_few_times(database: Database) -> None:

@@ -179,6 +179,20 @@ def test_a_persons_choice_outlives_the_answers_of_the_dns(resources: Resources) 
     assert provider_of(resources, "agency.net") == "google_workspace"
 
 
+@pytest.mark.parametrize(
+    ("domain", "own"),
+    [
+        pytest.param("gmail.com", "gmail", id="well known"),
+        pytest.param("acme.example", "other", id="reserved"),
+    ],
+)
+def test_a_choice_that_is_taken_back_is_gone_where_the_dns_is_never_asked(
+    resources: Resources, domain: str, own: str
+) -> None:
+    mailbox_domains.choose(resources, domain, provider="yahoo", actor="cli", reason="They told us.")
+    assert mailbox_domains.choose(resources, domain, provider=None, actor="cli")["provider"] == own
+
+
 def test_a_choice_that_makes_no_sense_is_refused(resources: Resources) -> None:
     with pytest.raises(InputError, match="there is no mailbox provider gmial"):
         mailbox_domains.choose(resources, "firm.net", provider="gmial", actor="cli", reason="x")

@@ -101,6 +101,36 @@ def test_a_new_domain_begins_at_each_provider_with_its_share_of_what_is_known(st
     with stage.database.begin() as session:
         found = {each.provider: each.pace.cap for each in standings.paced(session, **scene.domain)}
     assert found == {"gmail": 1_500, "yahoo": 1_000}
+    assert told(stage, scene) == [
+        ("gmail", "start", "Begins at 1,500: the first day at gmail."),
+        ("yahoo", "start", "Begins at 1,000: the first day at yahoo."),
+    ]
+
+
+def told(stage: Stage, scene: Scene) -> list[tuple[str, str, str]]:
+    """What `warmup show` tells of today."""
+    with stage.database.begin() as session:
+        today = sending_domains.local_now(session, tenant_id=scene.tenant_id).date()
+        found = sending_domains.days(session, **scene.domain)
+        return [
+            (day["provider"], day["rule"], day["evidence"]["why"]) for day in found if day["on_day"] == today
+        ]
+
+
+def test_a_day_that_begins_before_its_night_says_so_and_the_night_decides_it(stage: Stage) -> None:
+    scene = a_mixed_list(stage, gmail=60)
+    stage.send(scene)
+    yesterday(stage, scene)
+    with stage.database.begin() as session:
+        day = allowances.today(session, **scene.domain)
+        allowances.open_day(session, **scene.domain, day=day, planned={"gmail": 60, "yahoo": 1})
+    assert told(stage, scene) == [
+        ("gmail", "pace", "The day began with 200, as was decided last."),
+        ("yahoo", "start", "Begins at 200: the first day at yahoo."),
+    ]
+    (decided,) = warmup.advance(stage.resources(), tenant_id=scene.tenant_id)
+    assert decided.provider == "gmail"
+    assert told(stage, scene)[0] == ("gmail", decided.rule, decided.why)
 
 
 def test_the_most_engaged_of_each_provider_are_called_first(stage: Stage) -> None:
@@ -162,7 +192,7 @@ def yesterday(stage: Stage, scene: Scene, *, days: int = 1) -> None:
     pass_time(stage.database, timedelta(days=days))
     with stage.database.begin() as session:
         run(session, "UPDATE campaign SET started_at = started_at - :days * interval '1 day'", days=days)
-        run(session, "UPDATE warmup_allowance SET on_day = on_day - :days, rule = 'rung'", days=days)
+        run(session, "UPDATE warmup_allowance SET on_day = on_day - :days, rule = 'pace'", days=days)
         run(session, "UPDATE provider_standing SET decided_on = decided_on - :days", days=days)
 
 
