@@ -16,6 +16,7 @@ NAMES = (
     "ledger",
     "events",
     "audience",
+    "pacing",
     "warmup_ways",
     "import_contacts",
     "recipients",

@@ -1,4 +1,4 @@
-"""Forecast's picture: how many messages are expected on each day, and by when all have left, as bars.
+"""Forecast's picture: how many messages are expected on each day, and by when all have left, as bars; and what was said before.
 
 Prefect shows Markdown and takes foreign markup out of it, so the bars of its report are block characters in a table. The
 operator's page draws the same bars from their lengths.
@@ -17,12 +17,21 @@ from datetime import date
 from typing import Final
 
 from core.forecast import ExpectedDay, Forecast
+from core.forecast_score import Told
 
 
 MOST_BARS: Final = 21
 CELLS: Final = 24
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _NAMED: Final = 3
+_MOST_TOLD: Final = 10
+_BINDING: Final = {
+    "warm-up": "its warm-up cap",
+    "rest": "it rests today",
+    "window": "hours and dates",
+    "quota": "SES's quota of 24 hours",
+    "rate": "SES's rate",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +117,54 @@ def _named(bar: Bar) -> str:
     told = [f"{provider} {number:,}" for provider, number in bar.sent[:_NAMED]]
     others = sum(number for _, number in bar.sent[_NAMED:])
     return ", ".join([*told, f"others {others:,}"] if others else told)
+
+
+def by_provider(forecast: Forecast) -> list[str]:
+    """Return each mailbox provider's end as a Markdown table with an empty line before it, the last to end first."""
+    if not forecast.providers:
+        return []
+    lines = [
+        "",
+        "| Provider | Waiting | Fits today | Done, half sure (P50) | Nine in ten (P90) | What binds it |",
+        "| --- | ---: | ---: | --- | --- | --- |",
+    ]
+    for one in sorted(forecast.providers, key=lambda each: (each.done_on_p90, each.waiting), reverse=True):
+        ends = f"{one.done_on.isoformat()} | {one.done_on_p90.isoformat()}"
+        binding = _BINDING.get(one.binding, one.binding)
+        lines.append(f"| {one.provider} | {one.waiting:,} | {one.today:,} | {ends} | {binding} |")
+    return lines
+
+
+def history(told: Sequence[Told]) -> list[str]:
+    """Return what was said of a campaign's end from day to day as a Markdown table, and once it is done, how good that was.
+
+    Args:
+        told: The oldest first. Of many the first and the newest are shown.
+    """
+    said = [one for one in told if not one.is_end]
+    happened_on = next((one.made_on for one in told if one.is_end), None)
+    if not said:
+        return []
+    shown = said if len(said) <= _MOST_TOLD else [said[0], *said[1 - _MOST_TOLD :]]
+    lines = [
+        "| Said on | Waiting then | Half sure (P50) | Nine in ten (P90) | What came of it |",
+        "| --- | ---: | --- | --- | --- |",
+    ]
+    for one in shown:
+        ends = f"{one.done_on.isoformat()} | {one.done_on_p90.isoformat()}"
+        lines.append(
+            f"| {one.made_on.isoformat()} | {one.waiting:,} | {ends} | {_outcome(one, happened_on)} |"
+        )
+    if len(shown) < len(said):
+        lines += ["", f"{len(said) - len(shown):,} days between the first and the second are left out."]
+    return lines
+
+
+def _outcome(told: Told, happened_on: date | None) -> str:
+    """Return whether a forecast was kept by its P90."""
+    if happened_on is None:
+        return "not known yet"
+    late = (happened_on - told.done_on_p90).days
+    if late > 0:
+        return f"**missed**: done on {happened_on.isoformat()}, {late:,} {'day' if late == 1 else 'days'} after the P90"
+    return f"kept: done on {happened_on.isoformat()}"

@@ -30,6 +30,17 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What was said of a campaign's end on a day, when so many messages waited; `is_end` for the day of the last message."""
+
+    made_on: date
+    waiting: int
+    done_on: date
+    done_on_p90: date
+    is_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """The scores of several forecasts. Coverages are shares, losses are mean days; all None without forecasts."""
 

@@ -7,6 +7,7 @@ from core.campaigns import Status
 from core.deliveries import SkipReason, State
 from core.facts import Fact
 from core.forecast import Forecast
+from core.forecast_score import Told
 from core.preflight import Finding, in_order
 
 
@@ -54,8 +55,12 @@ def report(
     summary: str,
     findings: Sequence[Finding] = (),
     results: Sequence[str] = (),
+    foretold: Sequence[Told] = (),
 ) -> str:
-    """Return a campaign's report; `findings` are those with which it was started, `results` the lines of its results."""
+    """Return a campaign's report; `findings` are those with which it was started, `results` the lines of its results.
+
+    `foretold` is what was said of its end from day to day, the oldest first.
+    """
     lines = [f"# {tenant} · {campaign}", "", f"**{_sentence(summary)}**", ""]
     lines += _table(("People", "Count", "Share"), _shares(_people(status), status.audience))
     lines += ["", "## What SES has reported so far", ""]
@@ -69,6 +74,8 @@ def report(
     lines += results
     if forecast and forecast.waiting:
         lines += ["", "## When it will be done", "", *_end(forecast)]
+    if before := forecast_picture.history(foretold):
+        lines += ["", "## What was forecast", "", *before]
     if status.audited:
         lines += ["", "## What the audit found", "", _audit(status)]
     if findings:
@@ -154,6 +161,7 @@ def _end(forecast: Forecast | None) -> list[str]:
         f"{forecast.waiting:,} wait, and {fitting}.",
         f"The rest leaves from **{resumes_on}**, until about **{done_on}**{_surely(forecast)}.",
         f"What binds it: {forecast.binding_why or forecast.binding}.",
+        *forecast_picture.by_provider(forecast),
         *forecast_picture.table(forecast),
     ]
 

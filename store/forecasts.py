@@ -8,6 +8,7 @@ from datetime import date
 from sqlmodel import Session
 
 from core.forecast import Forecast
+from core.forecast_score import Told
 from store.session import count, rows
 
 
@@ -73,3 +74,15 @@ def of_done(session: Session, *, tenant_id: int, campaign_id: int | None = None)
         campaign_id=campaign_id,
     )
     return [Kept(**row) for row in found]
+
+
+def told(session: Session, *, tenant_id: int, campaign_id: int) -> list[Told]:
+    """Return what was said of a campaign's end, the oldest first; the day of its last message is among it once it is done."""
+    found = rows(
+        session,
+        """SELECT made_on, waiting, done_on, done_on_p90, occasion = 'end' AS is_end FROM campaign_forecast
+           WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id ORDER BY made_on, is_end""",
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+    )
+    return [Told(**row) for row in found]

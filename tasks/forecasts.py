@@ -8,7 +8,7 @@ from typing import Any, Final
 from core.campaigns import CampaignState
 from core.errors import ConfigurationError, InputError
 from core.forecast import Forecast
-from core.forecast_score import Scores, in_words, score, together
+from core.forecast_score import Scores, Told, in_words, score, together
 from core.warmup_schedule import WARM, names
 from models import Campaign
 from store import campaigns, forecasts, planning, tenants
@@ -66,6 +66,13 @@ def keep(session: Session, campaign: Campaign, forecast: Forecast | None) -> Non
         return
     assert campaign.id is not None, "it came from the database"
     forecasts.keep(session, tenant_id=campaign.tenant_id, campaign_id=campaign.id, forecast=forecast)
+
+
+def told(resources: Resources, campaign_id: int) -> list[Told]:
+    """Return what was said of a campaign's end from day to day, the oldest first."""
+    with resources.database.begin() as session:
+        tenant_id = campaigns.tenant_of(session, campaign_id)
+        return forecasts.told(session, tenant_id=tenant_id, campaign_id=campaign_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.allowances import shares
 from core.deliveries import Move
 from core.events import parse
 from core.hygiene import HygienePolicy
@@ -68,6 +69,21 @@ def begun(database: Database) -> tuple[Scene, list[Attempt]]:
         )
     assert len(attempts) == WINDOW
     return scene, attempts
+
+
+def test_a_claim_reads_nobody_of_a_provider_whose_cap_is_used(database: Database) -> None:
+    """The largest provider is capped and comes first in the list: its people are not even looked at."""
+    with database.begin() as session:
+        scene = a_scene(session, contacts=CAMPAIGN)
+        plan(session, scene)
+        run(session, "UPDATE delivery SET provider = 'gmail' WHERE id > (SELECT min(id) + 8 FROM delivery)")
+        run(session, "UPDATE delivery SET provider = 'yahoo' WHERE provider = 'other'")
+    with reading_at_most(database, 2 * WINDOW) as session:
+        open_ones = shares(WINDOW, {"gmail": CAMPAIGN - 9, "yahoo": 9}, {"gmail": 0})
+        claimed = deliveries.claim(session, **scene.campaign, token="t", shares=open_ones, lease=LEASE)
+    assert [item.provider for item in claimed] == ["yahoo"] * WINDOW
+    with reading_at_most(database, 1) as session:
+        assert waits.pending_at(session, **scene.campaign, providers=["gmail"]) == ["gmail"]
 
 
 def test_an_intent_writes_no_index_entry_of_its_deliveries(database: Database) -> None:

@@ -125,6 +125,9 @@ def test_an_operator_reads_the_log_and_the_report_of_a_finished_run(
     expect(page.get_by_role("row", name="sent 200 66.7%")).to_be_visible()
     expect(page.get_by_role("row", name="waiting 70 23.3%")).to_be_visible()
     expect(page.get_by_test_id("markdown-display")).to_contain_text("What binds it: the ")
+    expect(page.get_by_role("row", name="its warm-up cap").first).to_be_visible()
+    expect(page.get_by_test_id("markdown-display")).to_contain_text("What was forecast")
+    expect(page.get_by_role("row", name="not known yet")).to_be_visible()
     picture(page, "prefect-report")
 
 

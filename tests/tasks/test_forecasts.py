@@ -290,6 +290,10 @@ def test_forecasts_are_kept_at_the_start_on_each_day_and_at_the_end(resources: R
     assert (found.scores.forecasts, found.scores.coverage_p90) == (1, 1.0)
     assert found.as_json()["campaigns"][0]["happened_on"] == today(resources, scene).isoformat()
     assert found.words.startswith("100% of 1 forecasts were kept by their P90")
+    told = forecasts.told(resources, scene.campaign_id)
+    # The forecasts of a day stand before the end, which came on the day of the second.
+    assert [(one.waiting, one.is_end) for one in told] == [(300, False), (300, False), (0, True)]
+    assert told[0].made_on == today(resources, scene) - timedelta(days=1)
 
 
 def test_a_campaign_that_took_longer_is_scored_as_not_kept(resources: Resources) -> None:

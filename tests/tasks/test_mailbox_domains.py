@@ -87,6 +87,7 @@ def test_a_plan_gives_each_delivery_to_the_provider_that_keeps_the_mailbox(resou
     }
 
 
+@pytest.mark.parametrize("trouble", [SERVFAIL, SILENCE])
 def test_in_trouble_what_was_known_stays_known(resources: Resources, zones: NameServer, trouble: str) -> None:
     scene = a_list(resources, "a@agency.net")
     resolve(resources, scene)
