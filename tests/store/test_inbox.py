@@ -49,6 +49,28 @@ def test_the_oldest_events_are_taken_first(session: Session) -> None:
     assert [one.id for one in inbox.take(session, limit=2)] == ids[:2]
 
 
+def test_urgent_events_are_taken_before_older_opens(session: Session) -> None:
+    """E09"""
+    kinds = ("open", "delivery", "click", "complaint", "bounce", "unknown")
+    inbox.store_many(session, [an_arrival(kind, event_type=kind, raw=kind) for kind in kinds])
+    assert {one.raw for one in inbox.take(session)} == {"complaint", "bounce", "unknown"}
+    run(
+        session,
+        "UPDATE inbox_event SET applied_at = now() WHERE event_type IN ('complaint', 'bounce', 'unknown')",
+    )
+    assert {one.raw for one in inbox.take(session)} == {"open", "delivery", "click"}
+
+
+def test_texts_that_postgresql_cannot_hold_are_stored_without_what_it_cannot(session: Session) -> None:
+    """E07: one raw event with a NUL or half a character must not hold up its batch."""
+    stored = inbox.store(
+        session, [an_arrival("a", raw="x\0y"), an_arrival("b", raw="\ud800"), an_arrival("c", raw="{}")]
+    )
+    assert {key: row(session, event_id)["raw"] for key, event_id in stored.items()} == {
+        "a": "x\ufffdy", "b": "?", "c": "{}",
+    }  # fmt: skip
+
+
 def test_applied_and_postponed_events_are_not_taken(session: Session) -> None:
     applied, postponed, due = (stored(session, key) for key in "abc")
     inbox.mark_applied(session, [applied], tenant_id=1)

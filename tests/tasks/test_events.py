@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -185,6 +185,47 @@ def test_the_critical_queue_is_asked_before_every_batch_of_the_other(
     # A batch ends with an empty answer; the engagement queue is asked only where the critical one had nothing.
     assert Listed.asked == [*["critical"] * 2, *["critical"] * 2, *["critical", "engagement", "engagement"],
                             *["critical", "engagement", "engagement"], *["critical", "engagement"] * 2]  # fmt: skip
+
+
+def test_a_complaint_waits_for_one_batch_of_opens_and_one_of_the_inbox(
+    resources: Resources, database: Database, mailed: Mailed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E09: however many wait, on the queue and in the inbox."""
+    monkeypatch.setattr(applying, "BATCH", 10)
+    monkeypatch.setattr(events, "BATCH", 10)
+    opens = [
+        an_event("open", mailed, open__timestamp=f"2026-10-01T09:{n // 60:02}:{n % 60:02}.000Z")
+        for n in range(400)
+    ]
+    with database.begin() as session:
+        inbox.store_many(
+            session, filter(None, (events.arrival(raw, source="webhook") for raw in opens[:200]))
+        )
+    seen: list[tuple[int, bool]] = []
+
+    class Fed(Queue):
+        """Opens on one queue; the complaint comes onto the other while the sixth batch of them is applied."""
+
+        def receive(self, **_: object) -> list[Message]:
+            batch: list[str] = []
+            if self.name == "engagement":
+                batch, opens[200:] = opens[200:210], opens[210:]
+            elif len(seen) == 6:
+                batch = [an_event("complaint_abuse", mailed)]
+            return [Message(body, body) for body in batch]
+
+        def delete(self, messages: Sequence[Message]) -> None:
+            assert messages
+            with database.begin() as session:
+                applied = one(session, "SELECT count(*) AS n FROM inbox_event WHERE applied_at IS NOT NULL")
+                is_heard = bool(suppressions_of(session, mailed))
+            assert applied is not None
+            seen.append((applied["n"], is_heard))
+
+    events.drain(resources, queues=[Fed("critical"), Fed("engagement")], wait_seconds=0)
+    # With each batch of ten from the queue go ten from the inbox; the seventh batch is the complaint.
+    assert seen[5:8] == [(110, False), (121, True), (141, True)]
+    assert len(opens) == 200
 
 
 def test_one_batch_is_enough_for_a_step_that_must_end(
