@@ -319,16 +319,19 @@ def _recipients(body: Mapping[str, Any]) -> tuple[str, ...]:
 def _tags(value: object) -> Tags:
     tags = object_of(value)
     return Tags(
-        **{name: text_of(next(iter(list_of(tags.get(tag))), "")) for name, tag in _TAGS if tag in tags}
+        tenant=_first(tags, "tenant"),
+        campaign=_first(tags, "campaign"),
+        delivery=_first(tags, "delivery"),
+        attempt=_first(tags, "attempt"),
+        test=_first(tags, "test"),
+        configuration_set=_first(tags, "ses:configuration-set"),
+        ses_tenant=_first(tags, "ses:tenant-name"),
     )
 
 
-# Our own, and those of SES, by what `Tags` calls them.
-_TAGS: Final = (
-    *((name, name) for name in ("tenant", "campaign", "delivery", "attempt", "test")),
-    ("configuration_set", "ses:configuration-set"),
-    ("ses_tenant", "ses:tenant-name"),
-)
+def _first(tags: Mapping[str, Any], name: str) -> str:
+    values = tags.get(name)
+    return text_of(values[0]) if isinstance(values, list) and values else ""
 
 
 def _digest(document: Mapping[str, Any]) -> str:
