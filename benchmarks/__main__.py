@@ -27,6 +27,7 @@ NAMES = (
     "designs",
     "protocol_cost",
     "two_processes",
+    "fairness",
     "rollups",
     "ledger_growth",
     "prefect_share",
