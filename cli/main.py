@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "breaker": ("cli.breaker", "app", "What bounces and complaints are evidence of."),
     "account": ("cli.account", "app", "What SES lets all tenants send together, and your own limit."),
     "ledger": ("cli.ledger", "app", "Whether the ledger may be believed."),
+    "audit": ("cli.audit", "app", "Who did what, and that nobody has rewritten it."),
     "hygiene": ("cli.hygiene", "app", "Keep the lists clean."),
     "warmup": ("cli.warmup", "app", "How much a sending domain may send, and why."),
 }

@@ -1,6 +1,7 @@
 """Nouns: SQLModel tables with their constraints and no behaviour. Importing this imports them all, for Alembic."""
 
 from models.anomaly import BounceAnomaly, HardBounce
+from models.audit_chain import AuditChain
 from models.breaker import Breaker, BreakerCount, BreakerFirst, CampaignVanguard
 from models.campaign import Campaign, CampaignExclusion, CampaignProvider, TemplateVersion
 from models.campaign_forecast import CampaignForecast
@@ -32,6 +33,7 @@ from models.tenant import Tenant
 __all__ = [
     "Audience",
     "AudienceMember",
+    "AuditChain",
     "AuditEntry",
     "BounceAnomaly",
     "Breaker",

@@ -186,9 +186,13 @@ class CampaignRollup(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """Who changed what, and why."""
+    """Who changed what, and why. `position` and `hash` are the database's, which links an entry when it is committed.
+
+    Triggers refuse to change one, and to take one away that is not behind the anchor (`core.audit_chain`).
+    """
 
     __tablename__ = "audit_entry"
+    __table_args__ = (Index("audit_entry_position", "tenant_id", "position", unique=True),)
 
     tenant_id: int = Field(sa_column=tenant_key())
     id: int | None = Field(default=None, sa_column=identity())
@@ -198,3 +202,5 @@ class AuditEntry(SQLModel, table=True):
     reason: str = Field(default="", sa_column=words("reason", ""))
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=json_object("detail"))
     created_at: datetime | None = Field(default=None, sa_column=created())
+    position: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    hash: str | None = Field(default=None, sa_column=words("hash", required=False))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from core import fairness, pacing
+from core.audit_chain import without_addresses
 from core.errors import ConfigurationError
 from core.fairness import Asker, Line
 from core.pacing import Account, Grant
@@ -153,11 +154,11 @@ def set_limit(session: Session, *, region: str, rate: float | None, reason: str,
     run(
         session,
         """INSERT INTO audit_entry (tenant_id, actor, action, subject, reason, detail)
-           SELECT id, :actor, :action, :subject, :reason, CAST(:detail AS jsonb) FROM tenant""",
+           SELECT id, :actor, :action, :subject, :reason, CAST(:detail AS jsonb) FROM tenant ORDER BY id""",
         actor=actor,
         action="account.unlimited" if rate is None else "account.limited",
         subject=f"SES account in {region}",
-        reason=reason,
+        reason=without_addresses(reason),
         detail=json.dumps({"limit": rate, "was": account.rate_limit}),
     )
 

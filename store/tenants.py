@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from core.audit_chain import without_addresses
 from core.errors import ConflictError, NotFoundError
 from core.tenants import TenantState, checked_slug
 from models import AuditEntry, Tenant
@@ -100,15 +101,15 @@ def audit(
     reason: str = "",
     detail: Mapping[str, object] | None = None,
 ) -> None:
-    """Write down who changed what, and why."""
+    """Write down who changed what, and why; the commit links the entry to those before it. Addresses are left out."""
     session.add(
         AuditEntry(
             tenant_id=tenant_id,
             actor=actor,
             action=action,
             subject=subject,
-            reason=reason,
-            detail=json.loads(json.dumps(detail or {}, default=str)),
+            reason=without_addresses(reason),
+            detail=without_addresses(json.loads(json.dumps(detail or {}, default=str))),
         )
     )
     session.flush()

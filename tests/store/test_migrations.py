@@ -13,8 +13,10 @@ from sqlalchemy import create_engine, pool, text
 from sqlmodel import SQLModel
 
 import models
+from core import audit_chain as rule
+from core.audit_chain import Verdict
 from gateways.postgres import EmbeddedPostgres
-from store import migrations, rollups
+from store import audit_chain, migrations, rollups, tenants
 from store.session import Database, rows
 
 
@@ -206,3 +208,23 @@ def test_suppressions_of_before_there_was_a_history_begin_it(empty_url: str) -> 
         "scope": "tenant",
         "at": suppression["created_at"],
     }
+
+
+def test_an_audit_from_before_there_was_a_chain_is_chained_without_its_addresses(empty_url: str) -> None:
+    migrations.upgrade(empty_url, FIRST)
+    with psycopg.connect(empty_url.replace("+psycopg", "")) as connection:
+        connection.execute(POPULATED)
+        connection.execute(
+            """INSERT INTO audit_entry (tenant_id, actor, action, subject, reason, detail)
+               SELECT id, 'ann', 'tenant.paused', 'tenant 1', 'ann@example.com asked', '{"b": 1, "a": "ü"}' FROM tenant"""
+        )
+    migrations.upgrade(empty_url)
+    database = Database(empty_url)
+    with database.begin() as session:
+        (tenant,) = tenants.everyone(session)
+        assert tenant.id is not None
+        found = list(audit_chain.entries(session, tenant_id=tenant.id))
+        anchor, head = audit_chain.ends(session, tenant_id=tenant.id)
+    database.dispose()
+    assert [(entry.position, entry.reason) for entry in found] == [(1, ""), (2, "[address] asked")]
+    assert rule.verify(found, anchor=anchor, head=head) == Verdict(entries=2)
