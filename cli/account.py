@@ -34,6 +34,17 @@ def limit(
         answer(shown, as_json=as_json)
 
 
+@app.command()
+def resume(
+    *,
+    reason: Annotated[str, typer.Option(help="Why it may go on; kept in the audit of every tenant.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let the account go on after the breaker of all tenants together has stopped it."""
+    with errors_as_answers(as_json=as_json):
+        answer(accounts.resume(resources(), reason=reason, actor=getpass.getuser()), as_json=as_json)
+
+
 def _rate(text: str) -> float | None:
     """Return the rate that a person means; None is no limit."""
     if text.strip().lower() == "off":

@@ -49,6 +49,11 @@ QUOTA_RETRY: Final = timedelta(minutes=10)
 LONGEST_GRANT: Final = timedelta(seconds=1 / SLOWEST)
 # No reason lets an account rest for longer; `core.outcomes` has them.
 LONGEST_BLOCK: Final = timedelta(minutes=10)
+# Only a person ends it; until then whoever asks looks again this seldom, and is woken when it ends.
+STOPPED: Final = (
+    "the breaker of all tenants together has stopped the SES account until a person lets it go on"
+)
+STOPPED_PATIENCE: Final = timedelta(hours=6)
 AMBIGUITY: Final = "ambiguity"  # a block after which single probes go out until one is accepted
 
 

@@ -22,7 +22,7 @@ class SesAccount(SQLModel, table=True):
 
     While `quarantine_id` names a row of `ledger_quarantine`, no intent is committed. `others_24_hours` is what other
     applications were seen to send through the account. `canary_at` is when one mail was last sent by both of SES's calls,
-    to be compared. While `tripped_at` is set, the breaker of all tenants together lets nothing leave; `breaker_base` are the
+    to be compared. While `tripped_at` is set, the breaker of all tenants together lets nothing leave (`store.account_breaker`); `breaker_base` are the
     counts at which a person let it go on, by day.
     """
 

@@ -67,6 +67,9 @@ class Locked:
     asker: Asker
     now: datetime
     has_limits: bool  # whether an operator has limited the asker's tenant
+    is_stopped: (
+        bool  # whether the breaker of all tenants together lets nothing leave (`store.account_breaker`)
+    )
 
 
 def lock(session: Session, *, region: str, asker: Asker) -> Locked:
@@ -84,7 +87,7 @@ def lock(session: Session, *, region: str, asker: Asker) -> Locked:
     row = one(
         session,
         f"""SELECT {_COLUMNS}, clock_timestamp() AS now, quarantine_id, ledger_system, ledger_timeline, system, timeline,
-                virtual_time, express_due_at, (SELECT weight FROM tenant WHERE id = :tenant_id) AS weight,
+                virtual_time, express_due_at, tripped_at IS NOT NULL AS is_stopped, (SELECT weight FROM tenant WHERE id = :tenant_id) AS weight,
                 EXISTS (SELECT FROM rate_limit WHERE tenant_id = :tenant_id) AS has_limits
             FROM ses_account CROSS JOIN ledger_identity() WHERE region = :region FOR UPDATE OF ses_account""",  # noqa: S608  # our own words
         region=region,
@@ -109,11 +112,14 @@ def lock(session: Session, *, region: str, asker: Asker) -> Locked:
         asker=replace(asker, weight=row["weight"]),
         now=now,
         has_limits=row["has_limits"],
+        is_stopped=row["is_stopped"],
     )
 
 
 def grant(session: Session, locked: Locked, *, wanted: int) -> Grant:
-    """Take tokens for up to `wanted` messages of a locked account, if it is the asker's turn."""
+    """Take tokens for up to `wanted` messages of a locked account, if it is the asker's turn and no breaker holds it."""
+    if locked.is_stopped:
+        return Grant(count=0, wait=pacing.STOPPED_PATIENCE, held_by=pacing.STOPPED)
     granted, account = pacing.reserve(locked.account, wanted, locked.now)
     per_second = pacing.rate(account, locked.now)
     granted, line = fairness.decide(locked.line, locked.asker, granted, per_second, locked.now)

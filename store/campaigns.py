@@ -13,7 +13,7 @@ from core.errors import ConflictError, NotFoundError
 from core.outcomes import LONGER_THAN_ANY_RETRY
 from core.rendering import TemplateSources
 from models import Campaign, TemplateVersion
-from store import auditing, breakers, quarantine, vanguards
+from store import account_breaker, auditing, breakers, quarantine, vanguards
 from store.session import Row, count, one, rows, run
 
 
@@ -161,7 +161,8 @@ def status(session: Session, *, tenant_id: int, campaign_id: int) -> Status:
 def _why(session: Session, campaign: Campaign) -> str:
     """Return why a campaign stands where it does; one that should be sent may wait for the ledger, or be held by a breaker."""
     waits = campaign.state in {CampaignState.SENDING, CampaignState.SCHEDULED}
-    told = (quarantine.reason_to_wait(session) if waits else "") or campaign.state_reason
+    held = quarantine.reason_to_wait(session) or account_breaker.reason_to_wait(session) if waits else ""
+    told = held or campaign.state_reason
     if campaign.state != CampaignState.SENDING or told:
         return told
     assert campaign.id is not None

@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 from core import pacing
-from core.errors import InputError
+from core.errors import ConflictError, InputError
 from gateways.ses import Quota
-from store import accounts
+from store import account_breaker, accounts
 from store import quarantine as standing
 from tasks import quarantine
 from tasks.resources import Resources
@@ -63,6 +63,8 @@ def show(resources: Resources) -> dict[str, Any]:
     region = resources.ses.region
     with resources.database.begin() as session:
         account, now = accounts.find(session, region=region)
+        breaker = account_breaker.standing(session, region=region)
+    assert breaker is not None, "the account was found"
     account = pacing.believed(account, now)
     is_blocked = account.blocked_until is not None and account.blocked_until > now
     return {
@@ -74,6 +76,8 @@ def show(resources: Resources) -> dict[str, Any]:
         "max_24_hour_send": account.max_24_hour_send,
         "blocked_until": account.blocked_until if is_blocked else None,
         "blocked_reason": account.blocked_reason if is_blocked else None,
+        "stopped_at": breaker.tripped_at,
+        "stopped_why": breaker.why or None,
     }
 
 
@@ -101,4 +105,23 @@ def limit(resources: Resources, *, rate: float | None, reason: str, actor: str) 
         raise InputError("a limit needs a reason", hint="Say why, for whoever looks at a slow campaign.")
     with resources.database.begin() as session:
         accounts.set_limit(session, region=resources.ses.region, rate=rate, reason=reason, actor=actor)
+    return show(resources)
+
+
+def resume(resources: Resources, *, reason: str, actor: str) -> dict[str, Any]:
+    """Let an account go on that the breaker of all tenants together has stopped, and return it as `show` does.
+
+    Counts begin anew, and dispatch carries the campaigns on within minutes.
+
+    Raises:
+        InputError: There is no reason.
+        ConflictError: The breaker has not stopped it.
+    """
+    if not reason.strip():
+        raise InputError("say why it shall go on", hint="--reason is kept in the audit of every tenant.")
+    with resources.database.begin() as session:
+        if not account_breaker.let_go_on(session, region=resources.ses.region, reason=reason, actor=actor):
+            raise ConflictError(
+                "no breaker has stopped the SES account", hint="posthouse account show tells what holds it."
+            )
     return show(resources)

@@ -17,7 +17,7 @@ from core.campaigns import CampaignState
 from core.errors import ConflictError
 from core.facts import Fact
 from core.tenants import TenantState
-from store import breakers, campaigns, standings, tenants, vanguards
+from store import account_breaker, breakers, campaigns, standings, tenants, vanguards
 from store.breakers import Breaker
 from store.session import Session
 from tasks.log import run_logger
@@ -166,6 +166,25 @@ def _stop(session: Session, tenant_id: int, scope: Scope, subject: str, told: st
 def ask_again(session: Session, tenant_id: int) -> list[Verdict]:
     """Judge a tenant and its campaigns that are being sent, for what no batch of events could judge."""
     return _judge(session, tenant_id, campaigns.open_ones(session, tenant_id=tenant_id))
+
+
+def judge_account(session: Session, region: str) -> None:
+    """Stop an SES account of which too much bounces or is complained about, all tenants taken together.
+
+    Ask it after the tenants' own breakers: whom these have stopped is left out, so that nobody is held for another's trouble.
+    """
+    standing = account_breaker.standing(session, region=region)
+    if standing is None or standing.tripped_at:
+        return
+    verdict = rule.judge(standing.counts, Scope.ACCOUNT)
+    if verdict.level is Level.TRIP and account_breaker.trip(
+        session, region=region, why=verdict.why, detail=numbers(verdict)
+    ):
+        run_logger().error(
+            "SES account in %s, all tenants together: %s Nothing leaves; docs/runbooks/account-stopped.md",
+            region,
+            verdict.why,
+        )
 
 
 def let_go_on(session: Session, tenant_id: int, scope: Scope, subject: str = "") -> bool:

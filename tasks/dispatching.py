@@ -94,5 +94,7 @@ def ready(resources: Resources) -> list[tuple[str, int]]:
         with resources.database.begin() as session:
             breakers.ask_again(session, tenant_id)
             found += [(slug, row["id"]) for row in campaigns.ready(session, tenant_id=tenant_id)]
+    with resources.database.begin() as session:
+        breakers.judge_account(session, resources.ses.region)
     quarantine.watch(resources)
     return found

@@ -19,7 +19,7 @@ from core.unsubscribe import NOBODY
 from gateways import templates
 from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
-from store import audiences, campaigns, planning, sending_domains, tenants
+from store import account_breaker, audiences, campaigns, planning, sending_domains, tenants
 from store import auditing as records_of_audit
 from store import outlook as outlooks
 from store import preflight as records
@@ -130,6 +130,7 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
         will_be_sent = people.pop(None, 0)
         outlook = outlook_of(session, resources, campaign, waiting=will_be_sent)
         standing = records_of_audit.standing(session, tenant_id=tenant_id, digest=campaign.template_digest)
+        stopped = account_breaker.reason_to_wait(session)
         overrides = [
             Override(
                 rule=row["rule"],
@@ -141,6 +142,9 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
             for row in records.overrides(session, tenant_id=tenant_id, campaign_id=campaign_id)
         ]
     findings += _standing_findings(tenant, will_be_sent) + preflight.check_rulebook(_today())
+    if stopped:
+        remedy = "docs/runbooks/account-stopped.md, then posthouse account resume --reason …"
+        findings.append(_forbidding("account_stopped", stopped, "account", remedy))
     findings += _breakage_findings(campaign) + auditing.findings(standing.demoted_why)
     found = preflight.overridden(findings, {override.rule for override in overrides})
     return Preflight(

@@ -225,7 +225,8 @@ class Sender:
     def _wait(self, grant: pacing.Grant) -> None:
         """Sleep until the rate admits more, or end the stretch when that takes longer than patience."""
         if grant.wait > PATIENCE or grant.held_by not in SHORT_WAITS:
-            ending = Ending.QUOTA if grant.held_by == "quota" else Ending.BLOCKED
+            endings = {"quota": Ending.QUOTA, pacing.STOPPED: Ending.ALLOWANCE}
+            ending = endings.get(grant.held_by, Ending.BLOCKED)
             raise Stop(ending, wait=grant.wait, reason=grant.held_by)
         if self._stopped.wait(grant.wait.total_seconds()):
             raise Stop(Ending.MORE)

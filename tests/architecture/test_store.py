@@ -56,7 +56,7 @@ NO_QUERIES = {"session", "migrations"}
 
 # An event belongs to no tenant until it is understood; the ledger and whether it may be believed is all tenants'; and a
 # provider's own trouble hits them all.
-NO_TENANTS = {"anomalies", "inbox", "quarantine"}
+NO_TENANTS = {"account_breaker", "anomalies", "inbox", "quarantine"}
 
 QUERIES = sorted(
     path for path in (PROJECT / "store").glob("*.py") if path.stem not in {"__init__", *NO_QUERIES}

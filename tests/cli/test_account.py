@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli import account
 from gateways.settings import settings
+from store import account_breaker
 from store.session import Database
 from tasks.resources import resources
 from tests.builders import an_account
@@ -55,6 +56,8 @@ def test_the_answer_has_the_promised_members() -> None:
         "max_24_hour_send",
         "blocked_until",
         "blocked_reason",
+        "stopped_at",
+        "stopped_why",
     ]
 
 
@@ -80,3 +83,19 @@ def test_a_rate_that_is_none_is_refused_in_words(rate: str, message: str) -> Non
 )
 def test_a_limit_without_a_rate_or_a_reason_is_wrong_usage(arguments: tuple[str, ...]) -> None:
     posthouse_account(*arguments, exit_code=2)
+
+
+def test_an_account_that_no_breaker_has_stopped_has_nothing_to_resume() -> None:
+    refused = posthouse_account("resume", "--reason", "for luck", exit_code=1)
+    assert (refused["error"]["code"], refused["error"]["message"]) == (
+        "conflict",
+        "no breaker has stopped the SES account",
+    )
+
+
+def test_a_stopped_account_is_shown_and_resumed(database: Database) -> None:
+    with database.begin() as session:
+        assert account_breaker.trip(session, region="us-east-1", why="Stopped: too many.", detail={})
+    assert posthouse_account("show")["stopped_why"] == "Stopped: too many."
+    resumed = posthouse_account("resume", "--reason", "the lists are clean")
+    assert (resumed["stopped_at"], resumed["stopped_why"]) == (None, None)

@@ -81,6 +81,8 @@ def test_the_account_is_shown_as_it_holds_everybody(stage: Stage) -> None:
         "max_24_hour_send": 50_000.0,
         "blocked_until": None,
         "blocked_reason": None,
+        "stopped_at": None,
+        "stopped_why": None,
     }
 
 
