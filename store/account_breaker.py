@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core import breaker_counts
+from core.audit_chain import without_addresses
 from core.breaker_counts import WINDOW_DAYS, Days
 from core.breakers import Counts
 from store.session import count, one, rows, run
@@ -111,10 +112,10 @@ def _audit(
     run(
         session,
         """INSERT INTO audit_entry (tenant_id, actor, action, subject, reason, detail)
-           SELECT id, :actor, :action, :subject, :reason, CAST(:detail AS jsonb) FROM tenant""",
+           SELECT id, :actor, :action, :subject, :reason, CAST(:detail AS jsonb) FROM tenant ORDER BY id""",
         actor=actor,
         action=action,
         subject=f"SES account in {region}",
-        reason=reason,
+        reason=without_addresses(reason),
         detail=json.dumps(detail),
     )

@@ -78,9 +78,14 @@ def test_a_person_lets_it_go_on_with_a_reason_and_is_not_stopped_by_the_same_bou
     for reason in ("", "  "):
         with pytest.raises(InputError, match="say why"):
             accounts.resume(stage.resources(), reason=reason, actor="ann")
-    shown = accounts.resume(stage.resources(), reason="the lists are clean now", actor="ann")
+    shown = accounts.resume(stage.resources(), reason="ann@example.com has cleaned the lists", actor="ann")
     assert (shown["stopped_at"], shown["stopped_why"]) == (None, None)
-    assert audited(stage, innocent)[-1] == ("account.resumed", "the lists are clean now")
+    action, reason = audited(stage, innocent)[-1]
+    assert (action, reason.endswith("has cleaned the lists"), "ann@" in reason) == (
+        "account.resumed",
+        True,
+        False,
+    )
     assert stopped(stage) == ""
     assert stage.send(innocent).accepted == 5
     with stage.database.begin() as session:
