@@ -9,9 +9,9 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, SendingError
 from flows import runs
-from flows.steps import RETRIED
+from flows.steps import ONCE, RETRIED
 from tasks import dispatching
 from tasks.log import run_logger
 from tasks.resources import resources
@@ -23,6 +23,7 @@ def dispatch_campaigns() -> State[None]:
     heed_people()
     relieve_the_dead()
     take_evidence()
+    read_account()
     ready = find_ready()
     for tenant, campaign_id in ready:
         runs.start(tenant, campaign_id)
@@ -60,6 +61,15 @@ def take_evidence() -> None:
         return
     if report:
         run_logger().info("%d events applied", report.applied)
+
+
+@task(name="Read the SES quota again", **ONCE)
+def read_account() -> None:
+    """Keep what Amazon allows up to date while campaigns are being sent; without an answer, what it said last holds."""
+    try:
+        dispatching.read_account(resources())
+    except SendingError as error:
+        run_logger().warning("the SES quota was not read again: %s", error)
 
 
 @task(name="Find the campaigns that are ready", **RETRIED)

@@ -25,6 +25,47 @@ _COLUMNS = """max_send_rate, send_rate, max_24_hour_send, sent_last_24_hours,
 _NAMES = [name.strip() for name in _COLUMNS.split(",")]
 
 
+# Calls that began earlier than this have been answered or given up, and SES counts those that it took.
+_CALLS_END_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was counted, and how many calls were under way, just before GetAccount was asked."""
+
+    refreshed_at: datetime
+    counted: float
+    under_way: int
+
+
+def before_asking(session: Session, *, region: str) -> Asked | None:
+    """Return what GetAccount's answer may not know of; None for an account that was never read.
+
+    The row is locked, so that each grant is either in this count or adds to the row after it.
+    """
+    locked = one(
+        session,
+        "SELECT refreshed_at, sent_last_24_hours FROM ses_account WHERE region = :region FOR UPDATE",
+        region=region,
+    )
+    if locked is None:
+        return None
+    calls = one(
+        session,
+        """SELECT (SELECT count(*) FROM delivery_attempt
+                   WHERE started_at > clock_timestamp() - :recent AND outcome IS NULL)
+                + (SELECT count(*) FROM seed_send
+                   WHERE started_at > clock_timestamp() - :recent AND resolved_at IS NULL) AS under_way""",
+        recent=_CALLS_END_AFTER,
+    )
+    assert calls is not None
+    return Asked(
+        refreshed_at=locked["refreshed_at"],
+        counted=locked["sent_last_24_hours"],
+        under_way=calls["under_way"],
+    )
+
+
 def refresh(
     session: Session,
     *,
@@ -32,15 +73,33 @@ def refresh(
     max_send_rate: float,
     max_24_hour_send: float,
     sent_last_24_hours: float,
+    asked: Asked | None = None,
 ) -> None:
-    """Store what GetAccount said. The rate that throttling left behind is kept, and so is an operator's limit."""
+    """Store what GetAccount said. The rate that throttling left behind is kept, and so is an operator's limit.
+
+    Its count lacks the calls that were under way when it was asked and the grants made since; these are added. When
+    somebody else's answer was stored meanwhile, that one's count stays: grants since then stand in it.
+    """
+    if asked:
+        now = one(
+            session,
+            "SELECT refreshed_at, sent_last_24_hours FROM ses_account WHERE region = :region FOR UPDATE",
+            region=region,
+        )
+        assert now is not None, "an account's row is never removed"
+        granted = now["sent_last_24_hours"] - asked.counted
+        sent_last_24_hours = (
+            sent_last_24_hours + asked.under_way + granted
+            if now["refreshed_at"] == asked.refreshed_at
+            else now["sent_last_24_hours"]
+        )
     run(
         session,
         """INSERT INTO ses_account (region, max_send_rate, send_rate, max_24_hour_send, sent_last_24_hours)
            VALUES (:region, :max_send_rate, :max_send_rate, :max_24_hour_send, :sent_last_24_hours)
            ON CONFLICT (region) DO UPDATE SET
                max_send_rate = excluded.max_send_rate, max_24_hour_send = excluded.max_24_hour_send,
-               sent_last_24_hours = excluded.sent_last_24_hours, refreshed_at = now()""",
+               sent_last_24_hours = excluded.sent_last_24_hours, refreshed_at = clock_timestamp()""",
         region=region,
         max_send_rate=max_send_rate,
         max_24_hour_send=max_24_hour_send,

@@ -21,8 +21,10 @@ def read(resources: Resources) -> Quota:
     Raises:
         SendingError: SES did not answer.
     """
-    quota = resources.ses.quota()
     region = resources.ses.region
+    with resources.database.begin() as session:
+        asked = accounts.before_asking(session, region=region)
+    quota = resources.ses.quota()
     with resources.database.begin() as session:
         quarantine.note_identity(session)
         quarantine.compare(
@@ -37,6 +39,7 @@ def read(resources: Resources) -> Quota:
             max_send_rate=quota.max_send_rate,
             max_24_hour_send=quota.max_24_hour_send,
             sent_last_24_hours=quota.sent_last_24_hours,
+            asked=asked,
         )
         standing.remember(session, region=region)
     return quota

@@ -7,7 +7,7 @@ from typing import Final
 from core.campaigns import Action
 from store import campaigns, control, doubt, leases, tenants
 from store.session import Session
-from tasks import anomalies, breakers, events, quarantine
+from tasks import accounts, anomalies, breakers, events, quarantine
 from tasks.campaigns import settle
 from tasks.events import DrainReport
 from tasks.resources import Resources
@@ -77,6 +77,23 @@ def _wants_events(session: Session, tenant_id: int) -> bool:
     return bool(campaigns.open_ones(session, tenant_id=tenant_id)) or doubt.waits(
         session, tenant_id=tenant_id
     )
+
+
+def read_account(resources: Resources) -> bool:
+    """Ask GetAccount again while campaigns are being sent, and say whether it was asked.
+
+    A run asks once, when it begins, and may then send for days: what Amazon lowers meanwhile, and what other applications
+    send, holds from here on.
+
+    Raises:
+        SendingError: SES did not answer; what it said last stays.
+    """
+    with resources.database.begin() as session:
+        everyone = [tenant.id for tenant in tenants.everyone(session) if tenant.id is not None]
+        if not any(campaigns.open_ones(session, tenant_id=tenant_id) for tenant_id in everyone):
+            return False
+    accounts.read(resources)
+    return True
 
 
 def ready(resources: Resources) -> list[tuple[str, int]]:

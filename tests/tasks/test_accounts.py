@@ -8,12 +8,16 @@ import pytest
 from core import pacing
 from core.errors import ConfigurationError, InputError
 from core.message import Message
+from gateways.ses import Quota
 from store import accounts as stored
 from store.session import rows, run
-from tasks import accounts
+from tasks import accounts, dispatching
 from tests.builders import an_account
-from tests.fakes import REGION
+from tests.fakes import REGION, a_quota
 from tests.stage import Stage
+
+
+CLAIM = 20
 
 
 def limit(stage: Stage, rate: float | None, reason: str = "the landing page is slow") -> dict[str, object]:
@@ -117,3 +121,86 @@ def test_a_limit_needs_a_reason(stage: Stage) -> None:
 def test_an_account_that_was_never_read_says_so(stage: Stage) -> None:
     with pytest.raises(ConfigurationError, match="never read"):
         accounts.show(stage.resources())
+
+
+def counted(stage: Stage) -> float:
+    with stage.database.begin() as session:
+        [row] = rows(session, "SELECT sent_last_24_hours FROM ses_account")
+    return float(row["sent_last_24_hours"])
+
+
+@pytest.mark.parametrize("at", [1, 3, 8, 9, 20])
+def test_reading_the_quota_forgets_no_call_that_is_under_way(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Amazon counts what it has accepted; the rest of a window is granted already and about to be called."""
+
+    def read_it_in_between(_message: Message, number: int) -> str:
+        if number == at:
+            answer = a_quota(sent_last_24_hours=float(number - 1))
+            monkeypatch.setattr(stage.ses, "quota", lambda: answer)
+            accounts.read(stage.resources())
+        return f"fake-{number}"
+
+    scene = stage.set(24, read_it_in_between)
+    stage.send(scene)
+    assert stage.states(scene) == {"sent": 24}
+    # What of the claim is answered and not yet recorded may be counted twice, until the account is read again.
+    assert 24 <= counted(stage) <= 24 + CLAIM
+
+
+def test_what_is_granted_while_amazon_answers_is_counted(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = stage.set(10)
+
+    def answer_late() -> Quota:
+        stage.send(scene)
+        return a_quota(sent_last_24_hours=100.0)
+
+    monkeypatch.setattr(stage.ses, "quota", answer_late)
+    accounts.read(stage.resources())
+    assert counted(stage) == 110
+
+
+def test_of_two_answers_the_later_to_be_stored_does_not_forget_the_grants_between(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = stage.set(10)
+    answers = iter([lambda: accounts.read(stage.resources()), lambda: None])
+
+    def answer() -> Quota:
+        if next(answers)() is not None:
+            stage.send(scene)
+        return a_quota(sent_last_24_hours=100.0)
+
+    monkeypatch.setattr(stage.ses, "quota", answer)
+    accounts.read(stage.resources())
+    assert counted(stage) == 110
+
+
+def test_an_account_is_read_again_while_something_is_being_sent(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Amazon lowers in the middle of a long campaign holds from the next dispatch on."""
+    scene = stage.set(1)
+    with stage.database.begin() as session:
+        run(session, "UPDATE campaign SET state = 'sending' WHERE id = :id", id=scene.campaign_id)
+    monkeypatch.setattr(stage.ses, "quota", lambda: a_quota(max_send_rate=7.0, max_24_hour_send=900.0))
+    assert dispatching.read_account(stage.resources())
+    shown = accounts.show(stage.resources())
+    assert (shown["max_send_rate"], shown["max_24_hour_send"]) == (7.0, 900.0)
+
+
+def test_amazon_is_not_asked_while_nothing_is_being_sent(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = stage.set(1)
+    with stage.database.begin() as session:
+        run(session, "UPDATE campaign SET state = 'done' WHERE id = :id", id=scene.campaign_id)
+
+    def never() -> Quota:
+        raise AssertionError("nobody needs to know")
+
+    monkeypatch.setattr(stage.ses, "quota", never)
+    assert not dispatching.read_account(stage.resources())
