@@ -253,13 +253,16 @@ def last_came(session: Session) -> dict[str, int]:
     return dict(found)
 
 
-def forget_raw(session: Session, *, after_days: int) -> int:
-    """Erase the raw text, with its addresses, of events applied so long ago; return how many.
+def forget_raw(session: Session, *, after_days: int, quarantined_after_days: int) -> int:
+    """Erase the raw text, with its addresses, of events applied or put aside so long ago; return how many.
 
     The rows stay: their keys still recognise a copy that comes back from a dead-letter queue or a file.
     """
     return count(
         session,
-        "UPDATE inbox_event SET raw = '' WHERE applied_at < now() - make_interval(days => :days) AND raw <> ''",
+        """UPDATE inbox_event SET raw = '' WHERE raw <> '' AND (
+               applied_at < now() - make_interval(days => :days)
+               OR quarantined_at < now() - make_interval(days => :quarantined_days))""",
         days=after_days,
+        quarantined_days=quarantined_after_days,
     )

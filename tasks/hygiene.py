@@ -25,6 +25,8 @@ from tasks.resources import Resources
 
 # A raw event quotes addresses. This is longer than any queue keeps a message, so nothing needs it any more.
 RAW_EVENT_DAYS: Final = 30
+# Whoever is to mend the cause and take them back has a quarter of a year; the addresses in them need an end, too.
+QUARANTINED_EVENT_DAYS: Final = 90
 # So long a provider's incident can still be taken back.
 HARD_BOUNCE_DAYS: Final = 60
 
@@ -82,7 +84,9 @@ def run(resources: Resources, *, tenant_id: int | None = None, dry_run: bool = F
     report = HygieneReport([night(resources, one, dry_run=dry_run) for one in _chosen(resources, tenant_id)])
     if not dry_run:
         forgotten = resources.database.repeat(
-            lambda session: inbox.forget_raw(session, after_days=RAW_EVENT_DAYS)
+            lambda session: inbox.forget_raw(
+                session, after_days=RAW_EVENT_DAYS, quarantined_after_days=QUARANTINED_EVENT_DAYS
+            )
         )
         run_logger().info("the raw text of %d old events was erased", forgotten)
         resources.database.repeat(lambda session: anomalies.forget(session, after_days=HARD_BOUNCE_DAYS))

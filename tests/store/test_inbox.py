@@ -135,7 +135,22 @@ def test_the_raw_text_of_old_applied_events_is_erased_and_their_keys_are_not(ses
     old, young, waiting = (stored(session, key) for key in "abc")
     inbox.mark_applied(session, [old, young], tenant_id=1)
     run(session, "UPDATE inbox_event SET applied_at = now() - interval '31 days' WHERE id = :id", id=old)
-    assert inbox.forget_raw(session, after_days=30) == 1
+    assert inbox.forget_raw(session, after_days=30, quarantined_after_days=90) == 1
     assert [row(session, event_id)["raw"] for event_id in (old, young, waiting)] == ["", "{}", "{}"]
     assert inbox.store_many(session, [an_arrival("a")]) == 0
-    assert inbox.forget_raw(session, after_days=30) == 0
+    assert inbox.forget_raw(session, after_days=30, quarantined_after_days=90) == 0
+
+
+def test_the_raw_text_of_what_was_long_put_aside_is_erased_and_its_reason_is_not(session: Session) -> None:
+    old, young = (stored(session, key) for key in "ab")
+    inbox.quarantine(session, [old, young], "no delivery of ours")
+    for event_id, days in ((old, 91), (young, 89)):
+        run(
+            session,
+            "UPDATE inbox_event SET quarantined_at = now() - make_interval(days => :days) WHERE id = :id",
+            days=days,
+            id=event_id,
+        )
+    assert inbox.forget_raw(session, after_days=30, quarantined_after_days=90) == 1
+    assert [row(session, event_id)["raw"] for event_id in (old, young)] == ["", "{}"]
+    assert row(session, old)["error"] == "no delivery of ours"
