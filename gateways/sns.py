@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from http.client import HTTPException, HTTPSConnection
+from threading import BoundedSemaphore
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -67,6 +68,9 @@ _MOST_AGE: Final = timedelta(hours=2)
 _CERTIFICATE_SECONDS: Final = 3
 _CERTIFICATE_BYTES: Final = 65_536
 _CERTIFICATES: Final = 16
+# Anybody may name a certificate that Amazon does not have. Of the web's forty threads so many may wait for one; who comes
+# meanwhile is answered 503, and SNS comes again.
+_FETCHES_AT_ONCE: Final = 4
 
 
 def fetch_certificate(url: str) -> bytes:
@@ -115,7 +119,9 @@ class Verifier:
         self._topic_arns = frozenset(topic_arns)
         self._clock = clock
         # Errors are not remembered, and there are never more than a few certificates in use.
-        self._key = lru_cache(maxsize=_CERTIFICATES)(lambda url: self._read_key(fetch(url)))
+        self._key = lru_cache(maxsize=_CERTIFICATES)(lambda url: self._read_key(self._fetched(url)))
+        self._fetch = fetch
+        self._fetching = BoundedSemaphore(_FETCHES_AT_ONCE)
 
     def verify(self, body: bytes) -> Notification:
         """Return what a body is, once it is proven to come from one of our topics.
@@ -134,6 +140,15 @@ class Verifier:
         self._check_age(message.get("Timestamp", ""))
         _check_signature(message, self._key(url), kind)
         return Notification(kind=kind, topic_arn=topic_arn, token=message.get("Token", ""))
+
+    def _fetched(self, url: str) -> bytes:
+        """Return the PEM at a URL, unless enough are being fetched: whoever makes URLs up must not hold all threads."""
+        if not self._fetching.acquire(blocking=False):
+            raise OSError("enough certificates are being fetched now")
+        try:
+            return self._fetch(url)
+        finally:
+            self._fetching.release()
 
     def _check_age(self, timestamp: str) -> None:
         try:

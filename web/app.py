@@ -1,7 +1,5 @@
 """The web application: `uvicorn web.app:app`. It needs our database and nothing of Prefect's."""
 
-from collections.abc import Callable
-
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
@@ -46,19 +44,16 @@ def create_app(doors: Doors | None = None) -> FastAPI:
     app.add_exception_handler(operators.NotSignedInError, operators.refuse_nobody)
     app.add_exception_handler(operators.ForeignFormError, operators.refuse_foreign)
     app.add_exception_handler(operators.NoSuchPageError, operators.refuse_nowhere)
-    app.add_exception_handler(UntrustedEventError, _answer(403))
-    app.add_exception_handler(MalformedEventError, _answer(400))
+    app.add_exception_handler(UntrustedEventError, sns_webhook.refuse)
+    app.add_exception_handler(MalformedEventError, _refuse)
     for ours in (ConfigurationError, LedgerError, *TRANSIENT):
         app.add_exception_handler(ours, _unavailable)
     return app
 
 
-def _answer(status: int) -> Callable[[Request, Exception], JSONResponse]:
-    def answer(_request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, PosthouseError)
-        return JSONResponse({"error": error.as_json()}, status)
-
-    return answer
+def _refuse(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, PosthouseError)
+    return JSONResponse({"error": error.as_json()}, 400)
 
 
 def _unavailable(request: Request, _error: Exception) -> Response:

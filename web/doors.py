@@ -41,6 +41,7 @@ class Doors:
         self.confirm = confirm
         self.bad_links = FailureLimit()
         self.wrong_passwords = FailureLimit(most=5)
+        self.told_refusals = FailureLimit(most=10)
 
     @cached_property
     def settings(self) -> Settings:

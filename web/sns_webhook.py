@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from core import events
-from core.errors import MalformedEventError
+from core.errors import MalformedEventError, UntrustedEventError
 from gateways.sns import Kind, Notification
 from store import inbox
 from store.inbox import Arrival
@@ -69,3 +69,12 @@ def _confirm(notification: Notification, doors: Doors) -> None:
         log.exception("the subscription to topic %s cannot be confirmed", notification.topic_arn)
         raise HTTPException(503, "the subscription cannot be confirmed now") from error
     log.info("subscribed to topic %s", notification.topic_arn)
+
+
+def refuse(request: Request, error: Exception) -> JSONResponse:
+    """Answer a post that is not believed; a few reasons a minute go into the log, so that nobody can fill it."""
+    assert isinstance(error, UntrustedEventError)
+    client = request.client.host if request.client else ""
+    if not request.app.state.doors.told_refusals.is_exceeded_by_another(client):
+        log.warning("a post to the webhook is not believed: %s", error.message)
+    return JSONResponse({"error": error.as_json()}, 403)

@@ -1,10 +1,11 @@
 """SNS messages: only those of our topics are believed, and nothing else makes us open a connection."""
 
-import base64
+import itertools
 import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,65 +15,13 @@ import pytest
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 from moto import mock_aws
 
 from core.errors import MalformedEventError, UntrustedEventError
 from gateways import sns
 from gateways.sns import Kind, Notification, Verifier
-
-
-TOPIC = "arn:aws:sns:us-east-1:111122223333:ses-events"
-URL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"
-NOW = datetime(2026, 10, 1, 8, 0, 10, tzinfo=UTC)
-
-
-class Amazon:
-    """Signs as SNS does, written after its documentation and not after our verifier."""
-
-    def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.fetched: list[str] = []
-        self.certificate = self.issue(NOW - timedelta(days=1), NOW + timedelta(days=365))
-
-    def issue(self, begins: datetime, ends: datetime) -> bytes:
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-        certificate = (
-            x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(self.key.public_key())
-            .serial_number(1).not_valid_before(begins).not_valid_after(ends).sign(self.key, hashes.SHA256())
-        )  # fmt: skip
-        return certificate.public_bytes(serialization.Encoding.PEM)
-
-    def fetch(self, url: str) -> bytes:
-        self.fetched.append(url)
-        return self.certificate
-
-    def message(self, **changes: Any) -> dict[str, Any]:
-        """A notification, signed after the changes were made."""
-        message = {
-            "Type": "Notification",
-            "MessageId": "7f1a3c1e",
-            "TopicArn": TOPIC,
-            "Subject": "Amazon SES Email Event Notification",
-            "Message": '{"eventType": "Send", "note": "Grüße"}\n',
-            "Timestamp": "2026-10-01T08:00:03.456Z",
-            "SignatureVersion": "2",
-            "SigningCertURL": URL,
-        } | changes
-        return self.signed({name: value for name, value in message.items() if value is not None})
-
-    def confirmation(self, **changes: Any) -> dict[str, Any]:
-        return self.message(
-            Type="SubscriptionConfirmation", Subject=None, Token="2336412f", SubscribeURL="http://169.254.169.254/latest"
-        ) | changes  # fmt: skip
-
-    def signed(self, message: dict[str, Any]) -> dict[str, Any]:
-        order = ["Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
-        text = "".join(f"{name}\n{message[name]}\n" for name in order if name in message)
-        digest = hashes.SHA1() if message["SignatureVersion"] == "1" else hashes.SHA256()
-        signature = self.key.sign(text.encode(), padding.PKCS1v15(), digest)
-        return message | {"Signature": base64.b64encode(signature).decode()}
+from tests.signer import NOW, TOPIC, URL, Amazon
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +198,32 @@ def test_a_fetch_that_fails_is_our_own_trouble_and_is_tried_again(amazon: Amazon
     with pytest.raises(OSError, match="down"):
         verifier.verify(body)
     assert verifier.verify(body).kind is Kind.NOTIFICATION
+
+
+def test_whoever_makes_up_certificates_holds_four_threads_and_no_more(amazon: Amazon) -> None:
+    """Ten posts name ten certificates of a server that does not answer: six are refused at once, and one comes again."""
+    answering = threading.Event()
+
+    def fetch(_url: str) -> bytes:
+        answering.wait(30)
+        return amazon.certificate
+
+    verifier = Verifier([TOPIC], fetch=fetch, clock=lambda: NOW)
+    bodies = [
+        json.dumps(
+            amazon.message(SigningCertURL=URL.replace("0123456789abcdef" * 2, f"{number:032x}"))
+        ).encode()
+        for number in range(10)
+    ]
+    with ThreadPoolExecutor(10) as pool:
+        posts = [pool.submit(verifier.verify, body) for body in bodies]
+        refused = list(itertools.islice(as_completed(posts), 6))
+        assert [str(post.exception()) for post in refused] == [
+            "enough certificates are being fetched now"
+        ] * 6
+        answering.set()
+    assert sum(post.exception() is None for post in posts) == 4
+    assert verifier.verify(bodies[posts.index(refused[0])]).kind is Kind.NOTIFICATION
 
 
 def test_a_certificate_that_has_ended_or_is_none_is_not_believed(amazon: Amazon) -> None:

@@ -2,12 +2,15 @@
 
 import json
 
+import boto3
 import pytest
+import requests
 from botocore.exceptions import ClientError
 from fastapi.testclient import TestClient
+from moto import mock_aws
 
 from core.errors import MalformedEventError
-from gateways.sns import Kind, Notification
+from gateways.sns import Kind, Notification, Verifier
 from store.session import Database, rows
 from tests.mailed import Mailed, an_event
 from tests.web.conftest import TOPIC, FakeVerifier
@@ -73,6 +76,16 @@ def test_an_untrusted_message_is_refused_and_leaves_no_trace(
     assert stored(database) == []
 
 
+def test_why_a_post_is_not_believed_is_told_in_the_log_and_does_not_fill_it(
+    client: TestClient, verifier: FakeVerifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    verifier.distrust()
+    for _ in range(50):
+        assert client.post("/sns/ses", content=b"secret@example.com").status_code == 403
+    told = [record.getMessage() for record in caplog.records if record.name == "posthouse.webhook"]
+    assert told == ["a post to the webhook is not believed: the topic is not on our list"] * 10
+
+
 def test_what_is_no_sns_message_is_refused(client: TestClient, verifier: FakeVerifier) -> None:
     verifier.answer = MalformedEventError("a body that is not JSON")
     assert client.post("/sns/ses", content=b"junk").status_code == 400
@@ -126,3 +139,25 @@ def test_a_removed_subscription_is_cried_out(
 def test_following_the_webhook_does_nothing(client: TestClient, verifier: FakeVerifier) -> None:
     assert client.get("/sns/ses").status_code == 405
     assert verifier.bodies == []
+
+
+def test_what_moto_has_signed_is_verified_and_stored(
+    database: Database, mailed: Mailed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another implementation of SNS signs, our verifier fetches its certificate, and the event is in the inbox once."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        topics, queues = boto3.client("sns"), boto3.client("sqs")
+        topic = topics.create_topic(Name="ses-events")["TopicArn"]
+        url = queues.create_queue(QueueName="q")["QueueUrl"]
+        topics.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:q")
+        topics.publish(TopicArn=topic, Message=an_event("complaint_abuse", mailed))
+        body = queues.receive_message(QueueUrl=url)["Messages"][0]["Body"]
+        verifier = Verifier([topic], fetch=lambda where: requests.get(where, timeout=3).content)
+        with TestClient(create_app(Doors(database=database, verifier=verifier))) as client:
+            posted = [
+                client.post("/sns/ses", content=sent).status_code
+                for sent in (body, body, body.replace("abuse", "ABUSE"))
+            ]
+    assert posted == [200, 200, 403]
+    assert [(source, kind) for source, kind, *_ in stored(database)] == [("webhook", "complaint")]
