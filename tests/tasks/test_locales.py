@@ -16,7 +16,7 @@ from store import tenants
 from store.session import Database, rows, run
 from tasks import campaigns, preflight, previews, templates
 from tasks import tenants as tenant_steps
-from tasks.messages import context, load_job
+from tasks.messages import Links, context, load_job
 from tasks.resources import Resources
 from tests.builders import NEWSLETTER, Scene, a_contact, a_scene, an_account, plan, write_template
 from tests.simulated import Simulated, a_simulator
@@ -40,7 +40,9 @@ LETTER = replace(
         "de-AT": {"subject": "Servus {{ contact.first_name }}"},
     },
 )
-URL = "https://mail.example.com/u/x"
+LINKS = Links(
+    unsubscribe="https://mail.example.com/u/x", preferences="https://mail.example.com/p/x", mailto=None
+)
 LARGE = {"window_size": 500, "claim_size": 1000}
 
 
@@ -121,7 +123,7 @@ def test_a_campaigns_own_subject_takes_the_place_of_the_default_one(
     job = load_job(resources, campaign_id)
     subjects = [
         job.template.render(
-            context(job.voice, "a@example.net", {"first_name": "Ann", "locale": locale}, URL)
+            context(job.voice, "a@example.net", {"first_name": "Ann", "locale": locale}, LINKS)
         ).subject
         for locale in ("en", "de")
     ]
