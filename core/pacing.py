@@ -105,6 +105,17 @@ def quota_left(account: Account) -> int | None:
     return max(int(account.max_24_hour_send * QUOTA_SHARE - account.sent_last_24_hours), 0)
 
 
+def recounted(told: float, *, under_way: int, granted: float) -> float:
+    """Return what to count of the last 24 hours after GetAccount has answered, in recipients.
+
+    Args:
+        told: Its SentLast24Hours.
+        under_way: Calls whose answers were not known when it was asked: Amazon may or may not have counted them.
+        granted: Recipients granted since it was asked.
+    """
+    return told + under_way + granted
+
+
 def reserve(account: Account, wanted: int, now: datetime) -> tuple[Grant, Account]:
     """Grant up to `wanted` messages, and return the account as it stands after the grant."""
     account = believed(account, now)

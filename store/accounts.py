@@ -89,7 +89,7 @@ def refresh(
         assert now is not None, "an account's row is never removed"
         granted = now["sent_last_24_hours"] - asked.counted
         sent_last_24_hours = (
-            sent_last_24_hours + asked.under_way + granted
+            pacing.recounted(sent_last_24_hours, under_way=asked.under_way, granted=granted)
             if now["refreshed_at"] == asked.refreshed_at
             else now["sent_last_24_hours"]
         )
