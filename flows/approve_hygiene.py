@@ -24,8 +24,10 @@ from tasks.resources import resources
 class Decision(RunInput):
     """What the person who decides fills in; kept in the audit."""
 
-    approver: str = Field(title="Your name", description="Who decides; Prefect itself knows no users.")
-    reason: str = Field(title="Reason", description="Why so many may leave, or why not.")
+    approver: str = Field(
+        title="Your name", description="Who decides; Prefect itself knows no users.", pattern=r"\S"
+    )
+    reason: str = Field(title="Reason", description="Why so many may leave, or why not.", pattern=r"\S")
     approved: bool = Field(False, title="Let them leave", description="Off means: nobody leaves.")
 
 

@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 
@@ -101,15 +101,33 @@ def start(tenant: str, campaign_id: int) -> None:
 
 
 def ask_for_approval(tenant: str, run_id: int) -> None:
-    """Start the run that asks a person about a night of hygiene, once for each night, and do not wait for it."""
+    """Start the run that asks a person about a night of hygiene, and do not wait for it.
+
+    While it waits no second one is started. If it has ended and the night still waits, because somebody cancelled the run and
+    decided nothing, the next call asks again.
+    """
+    tag = f"hygiene-{tenant}-{run_id}"
     run_deployment(
         f"{APPROVE_HYGIENE}/{APPROVE_HYGIENE}",
         parameters={"tenant": tenant, "run_id": run_id},
         flow_run_name=f"{tenant} · hygiene run {run_id}",
+        tags=[tag],
         timeout=0,
         as_subflow=False,
-        idempotency_key=f"hygiene-run-{tenant}-{run_id}",
+        idempotency_key=f"{tag}-after-{_last_ended(tag)}",
     )
+
+
+def _last_ended(tag: str) -> str:
+    """Return the newest run with this tag that has ended."""
+    states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*TERMINAL_STATES]))
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[tag]), state=states),
+            sort=FlowRunSort.START_TIME_DESC,
+            limit=1,
+        )
+    return str(found[0].id) if found else "none"
 
 
 def _last_begun(tag: str) -> str:

@@ -4,29 +4,39 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from core.errors import NotFoundError
+from core.errors import ConflictError, NotFoundError
 from store.session import Row, count, one, rows
 
 
 def get_or_create(session: Session, *, tenant_id: int, name: str) -> int:
-    """Return the id of an audience, which is made if there is none of that name."""
+    """Return the id of an audience to put people on, which is made if there is none of that name.
+
+    Raises:
+        ConflictError: It is hygiene's own list of lapsing people.
+    """
     found = one(
         session,
         """
         WITH fresh AS (
             INSERT INTO audience (tenant_id, name) VALUES (:tenant_id, :name)
             ON CONFLICT (tenant_id, name) DO NOTHING
-            RETURNING id
+            RETURNING id, purpose
         )
-        SELECT id FROM fresh
+        SELECT id, purpose FROM fresh
         UNION ALL
-        SELECT id FROM audience WHERE tenant_id = :tenant_id AND name = :name
+        SELECT id, purpose FROM audience WHERE tenant_id = :tenant_id AND name = :name
         """,
         tenant_id=tenant_id,
         name=name,
     )
     # Empty only if another transaction made it after this statement began; by now it has committed.
-    return find(session, tenant_id=tenant_id, name=name) if found is None else int(found["id"])
+    audience_id = find(session, tenant_id=tenant_id, name=name) if found is None else int(found["id"])
+    if found is not None and found["purpose"] == "winback":
+        raise ConflictError(
+            f"hygiene keeps the list {name!r}: it puts lapsing people on it, and takes everybody else off",
+            hint="Choose another --audience.",
+        )
+    return audience_id
 
 
 def find(session: Session, *, tenant_id: int, name: str) -> int:

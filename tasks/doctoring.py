@@ -12,7 +12,7 @@ from gateways import runtime
 from gateways.sqs import Queue
 from store import migrations
 from store.session import TRANSIENT
-from tasks import accounts, quarantine
+from tasks import accounts, hygiene_decisions, quarantine
 from tasks.resources import Resources
 
 
@@ -99,6 +99,21 @@ def _ledger(identifier: str, resources: Resources) -> Check:
     return Check(id=identifier, ok=False, message=told, hint="posthouse ledger status")
 
 
+def _hygiene(identifier: str, resources: Resources) -> Check:
+    waiting = hygiene_decisions.waiting(resources)
+    if not waiting:
+        return Check(id=identifier, ok=True, message="no night of hygiene waits for approval")
+    slug, run_id = waiting[0]
+    more = f", and {len(waiting) - 1:,} more" if len(waiting) > 1 else ""
+    return Check(
+        id=identifier,
+        ok=False,
+        warning=True,
+        message=f"hygiene run {run_id} of {slug} waits for approval: too many would leave{more}",
+        hint=f"posthouse hygiene status {slug}",
+    )
+
+
 def _rendering(identifier: str, resources: Resources) -> Check:
     walls = resources.renderer.walls()
     missing = [name for name, stands in walls.items() if not stands]
@@ -147,6 +162,7 @@ _QUESTIONS: Final[dict[str, Callable[[str, Resources], Check]]] = {
     "rendering": _rendering,
     "ses": _ses,
     "ledger": _ledger,
+    "hygiene": _hygiene,
     "critical-queue": _queue(lambda resources: resources.settings.critical_queue),
     "engagement-queue": _queue(lambda resources: resources.settings.engagement_queue),
     "prefect": _prefect,

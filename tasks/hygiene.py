@@ -15,7 +15,16 @@ from core.hygiene_runs import RunState
 from core.removals import ListShare, too_many
 from gateways.disposable_domains import disposable_domains
 from models import Tenant
-from store import anomalies, hygiene, hygiene_findings, hygiene_hints, hygiene_runs, inbox, tenants
+from store import (
+    anomalies,
+    hygiene,
+    hygiene_findings,
+    hygiene_hints,
+    hygiene_runs,
+    hygiene_taking,
+    inbox,
+    tenants,
+)
 from store.inbox import Transaction
 from store.session import Row
 from tasks import mailbox_domains
@@ -148,7 +157,7 @@ def _found(session: Transaction, tenant: Tenant, policy: HygienePolicy, *, only_
     hygiene_runs.alone(session, tenant_id=tenant_id)
     at_once = hygiene.suppress_missing(session, tenant_id=tenant_id)
     kept = _disposable(hygiene_hints.disposable_retired(session, tenant_id=tenant_id))
-    revived = hygiene_runs.revive(session, tenant_id=tenant_id, policy=policy, disposable=kept)
+    revived = hygiene_taking.revive(session, tenant_id=tenant_id, policy=policy, disposable=kept)
     begun = Night(tenant=tenant.slug, policy=policy, at_once=at_once, revived=revived)
     before = hygiene_runs.open_one(session, tenant_id=tenant_id)
     if before is not None and not only_try:
@@ -275,7 +284,7 @@ def _take_all(resources: Resources, tenant_id: int, run_id: int, policy: Hygiene
     key = {"tenant_id": tenant_id, "run_id": run_id}
     spared = 0
     while done := resources.database.again(
-        lambda session: hygiene_runs.take(session, **key, policy=policy, limit=CHUNK)
+        lambda session: hygiene_taking.take(session, **key, policy=policy, limit=CHUNK)
     ):
         spared += done["spared"]
         run_logger().info("Hygiene run %d: %d taken, %d spared", run_id, done["taken"], done["spared"])

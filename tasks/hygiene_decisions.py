@@ -93,6 +93,12 @@ def _check_said_before(row: Row, *, approved: bool) -> None:
     )
 
 
+def waiting(resources: Resources) -> list[tuple[str, int]]:
+    """Return slug and number of the nights of all tenants that wait for approval, the longest waiting first."""
+    with resources.database.begin() as session:
+        return hygiene_runs.waiting(session)
+
+
 def status(resources: Resources, *, tenant_slug: str) -> dict[str, Any]:
     """Return a tenant's policy, its last nights, and how many contacts lapse and are retired.
 

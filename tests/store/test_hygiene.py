@@ -5,7 +5,7 @@ from sqlmodel import Session
 
 from core.hygiene import HygienePolicy, Rule, SoftBounces
 from models import Contact
-from store import hygiene, hygiene_findings, hygiene_runs
+from store import hygiene, hygiene_findings, hygiene_runs, hygiene_taking
 from store.session import one, run
 from tests.mailed import Mailed, a_campaign, a_contact, a_delivery, another_campaign, suppressions_of
 
@@ -194,7 +194,7 @@ def retired(session: Session, campaign: Mailed, policy: HygienePolicy = SUNSET) 
     run_id = hygiene_runs.begin(session, tenant_id=campaign.tenant_id, policy=policy)
     key = {"tenant_id": campaign.tenant_id, "run_id": run_id}
     found = hygiene_findings.silent(session, **key, policy=policy)
-    while hygiene_runs.take(session, **key, policy=policy, limit=2):
+    while hygiene_taking.take(session, **key, policy=policy, limit=2):
         pass
     assert hygiene_runs.finish(session, **key)
     return found

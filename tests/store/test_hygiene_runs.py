@@ -6,14 +6,14 @@ import pytest
 from sqlmodel import Session
 
 from core.address_hints import ROLE_ENDINGS, ROLES, role_of
-from core.errors import NotFoundError
+from core.errors import ConflictError, NotFoundError
 from core.hygiene import HygienePolicy, Rule
 from core.hygiene_runs import RunState
 from core.mailbox_domains import Lookup, Reach
 from core.removals import ListShare
 from core.suppression import Reason
 from models import Contact
-from store import hygiene_findings, hygiene_runs, mailbox_domains, planning, skips
+from store import audiences, hygiene_findings, hygiene_runs, hygiene_taking, mailbox_domains, planning, skips
 from store.mailbox_domains import Known
 from store.session import one, rows, run
 from tests.builders import Scene, a_campaign, a_contact, a_scene, excluded, ledger, plan, suppress
@@ -34,7 +34,7 @@ def begun(session: Session, scene: Scene, policy: HygienePolicy = POLICY) -> dic
 
 def take_all(session: Session, key: dict[str, int], policy: HygienePolicy = POLICY) -> tuple[int, int]:
     taken = spared = 0
-    while done := hygiene_runs.take(session, **key, policy=policy, limit=1):
+    while done := hygiene_taking.take(session, **key, policy=policy, limit=1):
         taken, spared = taken + done["taken"], spared + done["spared"]
     return taken, spared
 
@@ -166,6 +166,13 @@ def test_a_list_of_people_that_has_the_name_already_keeps_it(session: Session, s
     }
 
 
+def test_nobody_is_imported_into_the_list_that_hygiene_keeps(session: Session, scene: Scene) -> None:
+    a_lapsing(session, scene)
+    with pytest.raises(ConflictError, match="hygiene keeps the list 'win-back'"):
+        audiences.get_or_create(session, tenant_id=scene.tenant_id, name="win-back")
+    assert audiences.find(session, tenant_id=scene.tenant_id, name="win-back")
+
+
 def test_ordinary_campaigns_pass_over_who_lapses_and_a_win_back_is_sent_once(
     session: Session, scene: Scene
 ) -> None:
@@ -199,7 +206,7 @@ def test_a_look_makes_active_at_once_and_a_night_tidies_up(session: Session, sce
     look(session, contact)
     campaign = a_campaign(session, scene)
     assert plan(session, campaign) == 2
-    revived = hygiene_runs.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[])
+    revived = hygiene_taking.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[])
     assert revived == 1
     assert states(session, scene)["quiet@example.net"] == ("active", None)
     assert winback_members(session, scene) == []
@@ -208,7 +215,7 @@ def test_a_look_makes_active_at_once_and_a_night_tidies_up(session: Session, sce
 def test_nobody_comes_back_without_a_sign_of_life(session: Session, scene: Scene) -> None:
     a_lapsing(session, scene)
     let_pass(session, scene, 40)
-    assert hygiene_runs.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 0
+    assert hygiene_taking.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 0
     assert winback_members(session, scene) == ["quiet@example.net"]
 
 
@@ -257,12 +264,12 @@ def test_fresh_consent_brings_a_retired_person_back(session: Session, scene: Sce
     run(session, "UPDATE contact SET state = 'retired' WHERE id = :id", id=contact.id)
     let_pass(session, scene, 1)
     run(session, "UPDATE contact SET consent_at = now() WHERE id = :id", id=contact.id)
-    assert hygiene_runs.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 1
+    assert hygiene_taking.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 1
 
 
 def test_whom_a_person_has_retired_stays_retired(session: Session, scene: Scene) -> None:
     a_contact(session, scene, state="retired", state_reason="asked by letter", engaged_at=datetime.now(UTC))
-    assert hygiene_runs.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 0
+    assert hygiene_taking.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 0
 
 
 # Domains and roles.
@@ -326,9 +333,9 @@ def test_a_domain_that_is_dead_for_nights_retires_its_contacts_until_it_is_back(
     assert removals(session, key) == {"ann@GONE.test": "dead_domain"}
     assert take_all(session, key) == (1, 0)
     assert states(session, scene)["ann@GONE.test"] == ("retired", "dead_domain")
-    assert hygiene_runs.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 0
+    assert hygiene_taking.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 0
     run(session, "UPDATE mailbox_domain SET dead_nights = 0, reach = 'exchangers'")
-    assert hygiene_runs.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 1
+    assert hygiene_taking.revive(session, tenant_id=scene.tenant_id, policy=POLICY, disposable=[]) == 1
     assert states(session, scene)["ann@GONE.test"] == ("active", None)
 
 
@@ -355,9 +362,9 @@ def test_a_rule_that_a_tenant_turns_off_gives_its_people_back(session: Session, 
         "ann@hour.test": ("retired", "disposable"),
     }
     where = {"tenant_id": scene.tenant_id}
-    assert hygiene_runs.revive(session, **where, policy=policy, disposable=["hour.test"]) == 0
-    assert hygiene_runs.revive(session, **where, policy=policy, disposable=[]) == 1
-    assert hygiene_runs.revive(session, **where, policy=HygienePolicy(), disposable=[]) == 1
+    assert hygiene_taking.revive(session, **where, policy=policy, disposable=["hour.test"]) == 0
+    assert hygiene_taking.revive(session, **where, policy=policy, disposable=[]) == 1
+    assert hygiene_taking.revive(session, **where, policy=HygienePolicy(), disposable=[]) == 1
 
 
 def test_the_strongest_rule_takes_a_person_whom_two_would_take(session: Session, scene: Scene) -> None:
@@ -394,7 +401,7 @@ def test_a_killed_night_goes_on_where_it_stopped_and_ends_once(session: Session,
     a_dead_domain(session, "gone.test", 9)
     key = begun(session, scene)
     hygiene_findings.at_dead_domains(session, **key, nights=7)
-    assert hygiene_runs.take(session, **key, policy=POLICY, limit=2) == {"taken": 2, "spared": 0}
+    assert hygiene_taking.take(session, **key, policy=POLICY, limit=2) == {"taken": 2, "spared": 0}
     assert not hygiene_runs.finish(session, **key)  # somebody is left
     before = hygiene_runs.open_one(session, tenant_id=scene.tenant_id)
     assert before is not None
@@ -402,7 +409,7 @@ def test_a_killed_night_goes_on_where_it_stopped_and_ends_once(session: Session,
     assert take_all(session, key) == (1, 0)
     assert hygiene_runs.finish(session, **key)
     assert not hygiene_runs.finish(session, **key)
-    assert hygiene_runs.take(session, **key, policy=POLICY, limit=2) is None
+    assert hygiene_taking.take(session, **key, policy=POLICY, limit=2) is None
     assert hygiene_runs.open_one(session, tenant_id=scene.tenant_id) is None
 
 
@@ -412,7 +419,7 @@ def test_nobody_is_taken_while_a_night_waits(session: Session, scene: Scene) -> 
     hygiene_findings.bouncing(session, **key, rules={contact.recipient_key: Rule.SOFT_BOUNCE})
     counts = hygiene_findings.counts(session, **key)
     hygiene_runs.describe(session, **key, counts=counts, lists=[], waits_days=7)
-    assert hygiene_runs.take(session, **key, policy=POLICY, limit=2) is None
+    assert hygiene_taking.take(session, **key, policy=POLICY, limit=2) is None
     row = hygiene_runs.find(session, **key)
     assert (row["state"], row["counts"], (row["waits_until"] - row["created_at"]).days) == (
         "waiting",

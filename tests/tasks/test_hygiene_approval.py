@@ -16,9 +16,9 @@ from core.hygiene_report import Night
 from core.hygiene_runs import RunState
 from core.suppression import Reason
 from models import Tenant
-from store import hygiene_runs, tenants
+from store import hygiene_runs, hygiene_taking, tenants
 from store.session import Database, rows, run
-from tasks import hygiene, hygiene_decisions
+from tasks import doctoring, hygiene, hygiene_decisions
 from tasks.resources import Resources
 from tasks.sending import sender
 from tests.builders import Scene, a_contact, a_scene, an_account, plan, states
@@ -222,6 +222,19 @@ def test_a_dry_run_says_what_would_wait_and_changes_nothing(resources: Resources
     assert len(hygiene_decisions.status(resources, tenant_slug=scene.slug)["nights"]) == 1
 
 
+def test_the_doctor_tells_of_a_night_that_waits(resources: Resources, database: Database) -> None:
+    (before,) = [check for check in doctoring.examine(resources) if check.id == "hygiene"]
+    assert (before.ok, before.message) == (True, "no night of hygiene waits for approval")
+    scene = at_a_dead_domain(database, 6, 94)
+    found = night(resources, scene)
+    (check,) = [check for check in doctoring.examine(resources) if check.id == "hygiene"]
+    assert (check.ok, check.warning) == (False, True)
+    assert check.message == (
+        f"hygiene run {found.run_id} of {scene.slug} waits for approval: too many would leave"
+    )
+    assert check.hint == f"posthouse hygiene status {scene.slug}"
+
+
 def test_a_tenant_may_let_more_pass(resources: Resources, database: Database) -> None:
     scene = at_a_dead_domain(database, 6, 94, removal_percent=10)
     assert night(resources, scene).state is RunState.APPLIED
@@ -253,7 +266,7 @@ def test_a_policy_is_changed_with_a_reason_and_another_ones_stays(
 def _approve_slowly(url: str, state_dir: str, slug: str, run_id: int, chunk_done: object) -> None:
     """Approve in a process of its own, one person a transaction, and say when the first has been taken."""
     hygiene.CHUNK = 1  # type: ignore[misc]
-    taken = hygiene_runs.take
+    taken = hygiene_taking.take
 
     def take(*args: object, **kwargs: object) -> object:
         with_rest = taken(*args, **kwargs)  # type: ignore[arg-type]
@@ -261,7 +274,7 @@ def _approve_slowly(url: str, state_dir: str, slug: str, run_id: int, chunk_done
         time.sleep(0.2)
         return with_rest
 
-    hygiene_runs.take = take  # type: ignore[assignment]
+    hygiene_taking.take = take  # type: ignore[assignment]
     resources = some_resources(Database(url), Path(state_dir), FakeSes(), dns_lookups=False)
     hygiene_decisions.decide(
         resources, tenant_slug=slug, run_id=run_id, approved=True, actor="Ada", reason="seen"
