@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.output import AsJson, Failed, answer, errors_as_answers, listing, stdout
-from core.reconciliation import Severity
+from core.gaps import Severity
 from store.reconciliation import Kept
 from tasks import event_queues, events, polling, reconciliation
 from tasks.reconciliation import Report, Wish

@@ -132,6 +132,11 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: _WEIGHT[finding.severity])
 
 
+def forbid(identifier: str, message: str, where: str, remedy: str = "") -> Finding:
+    """Return a finding that forbids the start, of a check that stands in no rulebook."""
+    return Finding(id=identifier, severity="block", message=message, where=where, remedy=remedy)
+
+
 def forbidding(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings that forbid a start."""
     return [finding for finding in findings if finding.forbids]

@@ -5,7 +5,7 @@ looks like a very good campaign: no bounces, no complaints. So every hour what S
 reported, and the pipeline's own parts are asked whether they stand.
 
 Terms:
-    gap: one thing that is missing, or too much. `core.pipeline` has the terms of what is looked at.
+    gap: one thing that is missing, or too much (`core.gaps`). `core.pipeline` has the terms of what is looked at.
     unsettled: told, not settled, and older than SES goes on trying.
     event canary: a message to SES's own mailbox simulator whose events must come back within minutes. It is sent only for
         a tenant that has mailed lately and of whom nothing was heard.
@@ -20,12 +20,11 @@ Standards:
     MaxDeliverySeconds (a message is tried for 14 hours at most). Amazon SES mailbox simulator.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from enum import IntEnum, StrEnum
-from typing import Any, Final
+from typing import Final
 
+from core.gaps import Finding, Gap, Severity, span
 from core.pipeline import Canary, Counts, Doubtful, Hour, Inbox, Lists, Observed, Stream, Troubled
 
 
@@ -43,72 +42,6 @@ COUNTS_DIFFER: Final = 50
 COUNTS_DIFFER_SHARE: Final = 0.02
 
 RUNBOOK: Final = "docs/runbooks/missing-events.md"
-
-
-class Severity(IntEnum):
-    """How soon a person should look."""
-
-    WARNING = 1  # today
-    ERROR = 2  # now
-
-    @property
-    def word(self) -> str:
-        """Return it as people read it."""
-        return self.name.lower()
-
-
-class Gap(StrEnum):
-    """What can be missing, or too much."""
-
-    OVERDUE = "overdue"
-    UNSETTLED = "unsettled"
-    ORPHANS = "orphans"
-    QUARANTINED = "quarantined"
-    INBOX_BEHIND = "inbox_behind"
-    QUEUE = "queue"
-    DEAD_LETTERS = "dead_letters"
-    CANARY = "canary"
-    COUNT = "count"
-    SUPPRESSED_THERE = "suppressed_there"
-    SUPPRESSED_HERE = "suppressed_here"
-    DOUBT = "doubt"
-    UNCONFIRMED = "unconfirmed"
-    ANOMALY = "anomaly"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One gap: how many are concerned, what it is, and what to do. `tenant` is empty where it is everybody's."""
-
-    gap: Gap
-    severity: Severity
-    count: int
-    message: str
-    remedy: str
-    tenant: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as the command line answers it."""
-        return {
-            "gap": str(self.gap),
-            "severity": self.severity.word,
-            "tenant": self.tenant,
-            "count": self.count,
-            "message": self.message,
-            "what_to_do": self.remedy,
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Finding":
-        """Return one that was kept."""
-        return cls(
-            gap=Gap(document["gap"]),
-            severity=Severity[document["severity"].upper()],
-            tenant=document["tenant"],
-            count=document["count"],
-            message=document["message"],
-            remedy=document["what_to_do"],
-        )
 
 
 def find(observed: Observed) -> list[Finding]:
@@ -356,12 +289,3 @@ def _of_trouble(troubled: Troubled) -> Finding:
 def _by_share(missing: int, of: int) -> Severity:
     is_small = missing < FEW or missing < SMALL_SHARE * of
     return Severity.WARNING if is_small else Severity.ERROR
-
-
-def span(time: timedelta) -> str:
-    """Return a time as a person says it."""
-    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        number = int(time.total_seconds() // size)
-        if number >= (2 if name == "day" else 1):
-            return f"{number} {name}{'s' if number > 1 else ''}"
-    return "less than a minute"

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from core.gaps import Finding, Severity, span
 from core.pipeline import Hour, Observed
-from core.reconciliation import Finding, Severity, span
 
 
 MOST_HOURS: Final = 48

@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlmodel import Session
 
+from core.gaps import Finding
 from core.pipeline import SETTLING, Hour, Inbox, Lists
-from core.reconciliation import BEHIND, LOOK_BACK, Finding
+from core.reconciliation import BEHIND, LOOK_BACK
 from store.session import Row, count, one, rows, run
 
 

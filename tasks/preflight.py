@@ -1,33 +1,29 @@
 """Preflight: what is known of a campaign or a template before the first message leaves.
 
-Real contacts of this audience are rendered, among them some that lack each field that the template names: a misspelt
-field is found before mail 1, not at mail 40,001. The others are chosen because they differ (`core/sampling.py`).
+Messages to real contacts are looked at (`tasks/message_checks.py`), then the tenant, the account, the template's own record and
+who of the audience gets one at all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from core import auditing, breakage, headers, preflight, sampling
-from core.errors import InputError, TemplateError
+from core import auditing, breakage, preflight
+from core.errors import TemplateError
 from core.forecast import Forecast
 from core.preflight import Finding
-from core.sampling import Candidate
 from core.tenants import TenantState
-from core.unsubscribe import NOBODY
 from gateways import templates
-from gateways.render_process import RemoteTemplate
 from models import Campaign, Tenant
-from store import account_breaker, audiences, campaigns, planning, sending_domains, tenants
+from store import account_breaker, audiences, campaigns, planning, tenants
 from store import auditing as records_of_audit
 from store import outlook as outlooks
 from store import preflight as records
 from store.session import Session
-from tasks import spoken
-from tasks.messages import Voice, context, links_of, load_job
+from tasks import message_checks
+from tasks.messages import Voice, load_job
 from tasks.resources import Resources
-from tasks.spoken import Wish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +113,11 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
     findings: list[Finding] = []
     try:
         job = load_job(resources, campaign_id)
-        findings += _message_findings(
+        findings += message_checks.findings(
             resources, job.voice, job.template, audience_id=job.campaign.audience_id
         )
     except TemplateError as error:
-        findings.append(_forbidding(error.code, error.message, "template", error.hint))
+        findings.append(preflight.forbid(error.code, error.message, "template", error.hint))
     with resources.database.begin() as session:
         tenant_id = campaigns.tenant_of(session, campaign_id)
         campaign = campaigns.find(session, tenant_id=tenant_id, campaign_id=campaign_id)
@@ -144,7 +140,7 @@ def check_campaign(resources: Resources, campaign_id: int) -> Preflight:
     findings += _standing_findings(tenant, will_be_sent) + preflight.check_rulebook(_today())
     if stopped:
         remedy = "docs/runbooks/account-stopped.md, then posthouse account resume --reason …"
-        findings.append(_forbidding("account_stopped", stopped, "account", remedy))
+        findings.append(preflight.forbid("account_stopped", stopped, "account", remedy))
     findings += _breakage_findings(campaign) + auditing.findings(standing.demoted_why)
     found = preflight.overridden(findings, {override.rule for override in overrides})
     return Preflight(
@@ -217,9 +213,9 @@ def check_template(resources: Resources, *, name: str, tenant_slug: str, audienc
     try:
         compiled = resources.renderer.compile(sources, owner=tenant.id)
     except TemplateError as error:
-        finding = _forbidding(error.code, error.message, "template", error.hint)
+        finding = preflight.forbid(error.code, error.message, "template", error.hint)
         return TemplateCheck(findings=[finding], inlining="each", why="It does not compile.")
-    findings = _message_findings(resources, Voice(tenant, name), compiled, audience_id=audience_id)
+    findings = message_checks.findings(resources, Voice(tenant, name), compiled, audience_id=audience_id)
     findings = preflight.in_order(findings + preflight.check_rulebook(_today()))
     told = [variant.as_json() for variant in compiled.variants.values()]
     return TemplateCheck(findings=findings, inlining=compiled.inlining, why=compiled.why, locales=told)
@@ -242,11 +238,11 @@ def _standing_findings(tenant: Tenant, will_be_sent: int) -> list[Finding]:
     findings = []
     if will_be_sent == 0:
         message = "nobody of the audience may be sent to"
-        findings.append(_forbidding("audience_empty", message, "audience", "Import contacts into it."))
+        findings.append(preflight.forbid("audience_empty", message, "audience", "Import contacts into it."))
     if tenant.state != TenantState.ACTIVE:
         message = f"the tenant is paused: {tenant.state_reason}"
         remedy = f"posthouse tenant resume {tenant.slug}, when its reason is gone"
-        findings.append(_forbidding("tenant_paused", message, "tenant", remedy))
+        findings.append(preflight.forbid("tenant_paused", message, "tenant", remedy))
     return findings
 
 
@@ -266,89 +262,3 @@ def _breakage_findings(campaign: Campaign) -> list[Finding]:
             firm=False,
         )
     ]
-
-
-def _forbidding(identifier: str, message: str, where: str, remedy: str = "") -> Finding:
-    return Finding(id=identifier, severity="block", message=message, where=where, remedy=remedy)
-
-
-def _message_findings(
-    resources: Resources, voice: Voice, template: RemoteTemplate, *, audience_id: int
-) -> list[Finding]:
-    """Render the messages of some contacts; each finding names three of those that show it, by id, and their locales."""
-    with resources.database.begin() as session:
-        domains = [row["domain"] for row in sending_domains.of_tenant(session, tenant_id=voice.tenant_id)]
-    wishes = spoken.wishes(resources, voice, template, audience_id)
-    shown: dict[Finding, list[Candidate]] = {}
-    for contact in samples(resources, voice, template, audience_id, wishes):
-        for finding in _findings_of(resources, voice, template, contact, domains):
-            shown.setdefault(finding, []).append(contact)
-    told = [_with_contacts(voice, template, finding, contacts) for finding, contacts in shown.items()]
-    return told + spoken.findings(template, wishes)
-
-
-def _with_contacts(
-    voice: Voice, template: RemoteTemplate, finding: Finding, contacts: Sequence[Candidate]
-) -> Finding:
-    ids = ", ".join(str(contact.id) for contact in contacts[:3])
-    home = template.sources.locale
-    tags = {spoken.variant_for(voice, template, contact) or home for contact in contacts}
-    if not template.variants:
-        return replace(finding, message=f"{finding.message} (contacts {ids})")
-    where = ", ".join(sorted(tags))
-    return replace(
-        finding, message=f"{finding.message} (in {where}; contacts {ids})", locales=tuple(sorted(tags))
-    )
-
-
-def samples(
-    resources: Resources,
-    voice: Voice,
-    template: RemoteTemplate,
-    audience_id: int,
-    wishes: Iterable[Wish] = (),
-) -> list[Candidate]:
-    """Return contacts that differ, some that lack a field the template names, and one for each of the audience's wishes."""
-    audience = {"tenant_id": voice.tenant_id, "audience_id": audience_id}
-    fields = _contact_fields(template)
-    with resources.database.begin() as session:
-        pool = [Candidate(**row) for row in records.spread(session, **audience)]
-        found = sampling.choose(pool, fields=fields)
-        found += [Candidate(**row) for row in records.lacking(session, **audience, attributes=fields)]
-    found += spoken.readers(wishes)
-    return sorted({contact.id: contact for contact in found}.values(), key=lambda contact: contact.id)
-
-
-def _contact_fields(template: RemoteTemplate) -> list[str]:
-    """Return the attributes of a contact that the template names; the address every contact has."""
-    names = {field.split(".")[1] for field in template.fields if field.startswith("contact.")}
-    return sorted(names - {"email"})
-
-
-def _findings_of(
-    resources: Resources,
-    voice: Voice,
-    template: RemoteTemplate,
-    contact: Candidate,
-    domains: Sequence[str],
-) -> list[Finding]:
-    links = links_of(resources, voice.tenant, delivery_id=NOBODY)
-    try:
-        content = template.render(context(voice, contact.address, contact.attributes, links))
-    except (TemplateError, InputError) as error:
-        return [_forbidding(error.code, error.message, "template", error.hint)]
-    sender = headers.from_header(voice.tenant.from_name, voice.tenant.from_address)
-    return preflight.check_message(
-        content,
-        headers={
-            "From": sender,
-            "Reply-To": voice.tenant.reply_to,
-            **headers.list_headers(links.unsubscribe, mailto=links.mailto),
-        },
-        postal_address=voice.tenant.postal_address,
-        unsubscribe_url=links.unsubscribe,
-        preferences_url=links.preferences,
-        recipient=contact.address,
-        sending_domains=domains,
-        lang=spoken.language_of(voice, template, contact),
-    )

@@ -13,8 +13,8 @@ from gateways import screenshots, templates
 from gateways.render_process import RemoteTemplate
 from store import audiences, tenants
 from tasks import spoken
+from tasks.message_checks import samples
 from tasks.messages import Voice, context, links_of
-from tasks.preflight import samples
 from tasks.resources import Resources
 
 

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from core import addresses, event_canary, reconciliation, reconciliation_report
 from core.errors import ConfigurationError, InvalidAddressError, SendingError
+from core.gaps import Finding, Severity
 from core.pipeline import Canary, Counts, Doubtful, Hour, Lists, Observed, Stream
-from core.reconciliation import CANARY_PATIENCE, Finding, Severity
+from core.reconciliation import CANARY_PATIENCE
 from gateways.queues import dead_letters_of
 from gateways.sqs import Queue
 from store import reconciliation as records

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from core import event_canary, reconciliation, reconciliation_report
+from core.gaps import Finding, Gap, Severity
 from core.pipeline import Canary, Counts, Doubtful, Hour, Inbox, Lists, Observed, Stream, Troubled
-from core.reconciliation import Finding, Gap, Severity
 
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from cli.stack import Stack
-from core.reconciliation import Gap
+from core.gaps import Gap
 from store import sending_domains
 from tasks import event_canaries, reconciliation, tenants, warmup
 from tasks.reconciliation import Wish

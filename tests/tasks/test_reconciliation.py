@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from core.errors import SendingError
-from core.reconciliation import Gap
+from core.gaps import Gap
 from core.suppression import Reason
 from gateways.queues import dead_letters_of, ensure_event_pipeline
 from gateways.ses import Ses
