@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cli.stack import Stack
+from store.session import run
 from tests.e2e.conftest import Casting
 from tests.e2e.prefect_api import PrefectApi, wait_for
 from tests.plugins.skips import CHROMIUM
@@ -155,6 +156,61 @@ def test_an_operator_looks_at_the_messages_before_they_leave(
     assert len(shown.first.get_attribute("src") or "") > 10_000, "a white picture has some 5,000 characters"
     expect(page.get_by_test_id("markdown-display")).not_to_contain_text("readers.example")
     picture(page, "prefect-preview")
+
+
+def test_an_operator_sees_what_became_of_a_campaign_when_its_events_have_come(
+    stack: Stack, prefect: PrefectApi, cast: Casting, page: Page
+) -> None:
+    spring = cast(people=200, slug="hooli")
+    prefect.complete("send-campaign", tenant=spring.slug, campaign_id=spring.campaign_id)
+    with cast.resources.database.begin() as session:
+        run(session, REPORTED, campaign_id=spring.campaign_id)
+    run_id = prefect.start("reconcile-events")
+    prefect.completed(run_id)
+    number = spring.campaign_id
+    assert f"campaign-{number}-report" in prefect.artifacts(run_id)
+
+    page.set_viewport_size({"width": 1280, "height": 2600})
+    page.goto(f"{stack.urls['prefect']}/v2/runs/flow-run/{run_id}")
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text(f"campaign-{number}-report").first.click()
+    page.locator("a[href*='/artifacts/artifact/']").first.click()
+    expect(page.get_by_role("heading", name=f"{spring.slug} · Spring sale").last).to_be_visible()
+    charts = page.get_by_test_id("markdown-display").locator("img")
+    expect(charts).to_have_count(3)
+    told = [charts.nth(n).get_attribute("alt") or "" for n in range(3)]
+    assert [words.partition(":")[0] for words in told] == ["Funnel", "By hour (UTC)", "By mailbox provider"]
+    assert "180 sent (100.0%), 171 delivered (95.0%)" in told[0]
+    # The browser has drawn each, and as wide as it is, so that its letters can be read.
+    widths = charts.evaluate_all("pictures => pictures.map(one => [one.naturalWidth, one.clientWidth])")
+    assert [natural for natural, _ in widths] == [600, 600, 600]
+    assert min(shown for _, shown in widths) >= 500
+    expect(page.get_by_role("row", name="hard bounces 9 5.0%")).to_be_visible()
+    expect(page.get_by_test_id("markdown-display")).not_to_contain_text("@")
+    picture(page, "prefect-results")
+
+
+# As SES would tell over a day: nineteen of twenty are delivered, the others bounce; some open, and some of these click.
+REPORTED = """
+    WITH placed AS (
+        UPDATE delivery SET provider = (ARRAY['gmail', 'gmail', 'gmail', 'yahoo', 'yahoo', 'apple'])[1 + id % 6]
+        WHERE campaign_id = :campaign_id AND state = 'sent'
+        RETURNING tenant_id, id
+    ), person AS (
+        SELECT tenant_id, id, row_number() OVER (ORDER BY id) AS n FROM placed
+    )
+    INSERT INTO delivery_fact (tenant_id, delivery_id, fact, first_at, last_at, detail)
+    SELECT tenant_id, id, fact, at, at, detail
+    FROM person, LATERAL (VALUES
+        ('sent', true, 0, '{}'::jsonb), ('delivery', n % 20 > 0, 0, '{}'),
+        ('bounce_permanent', n % 20 = 0, 0, '{"class": "bad_mailbox"}'),
+        ('open', n % 20 > 0 AND n % 3 = 0, n % 23 * (n % 23) / 24, '{}'),
+        ('click', n % 20 > 0 AND n % 12 = 0, n % 23 * (n % 23) / 20, '{"links": ["https://hooli.example/spring"]}')
+    ) AS told (fact, happens, hours, detail),
+    LATERAL (SELECT date_trunc('hour', now()) - interval '1 day' + hours * interval '1 hour' AS at) AS moment
+    WHERE happens
+    ON CONFLICT (tenant_id, delivery_id, fact) DO NOTHING
+"""
 
 
 def picture(page: Page, name: str) -> None:
