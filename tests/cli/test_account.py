@@ -1,34 +1,22 @@
 """`posthouse account`, as a script uses it."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from cli import account
-from gateways.settings import settings
 from store import account_breaker
 from store.session import Database
-from tasks.resources import resources
 from tests.builders import an_account
 
 
 @pytest.fixture(autouse=True)
-def _environment(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database.url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+def _environment(own_process: None, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    settings.cache_clear()
-    resources.cache_clear()
     with database.begin() as session:
         an_account(session, max_send_rate=14.0, max_24_hour_send=50_000.0)
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 def posthouse_account(*arguments: str, exit_code: int = 0) -> Any:

@@ -1,7 +1,6 @@
 """`posthouse audit`, as a script uses it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +8,18 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import audit
-from gateways.settings import settings
 from store import tenants
 from store.session import Database, run
-from tasks.resources import resources
 from tests.builders import a_tenant
 
 
 @pytest.fixture(autouse=True)
-def _environment(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database.url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
-    settings.cache_clear()
-    resources.cache_clear()
+def _environment(own_process: None, database: Database) -> None:
     with database.begin() as session:
         a_tenant(session, slug="acme")
         a_tenant(session, slug="bolt")
     for number in range(3):
         note(database, f"reason {number}")
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 def note(database: Database, reason: str) -> None:

@@ -1,8 +1,6 @@
 """`posthouse bounces`, as a person uses it who wonders why somebody was suppressed."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,24 +9,13 @@ from typer.testing import CliRunner
 from cli.bounces import app
 from core import events
 from core.bounces import page
-from gateways.settings import settings
 from store import facts
 from store.facts import Located
 from store.session import Database, run
-from tasks.resources import resources
 from tests.mailed import a_delivery, an_event
 
 
-@pytest.fixture(autouse=True)
-def _environment(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database.url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
-    settings.cache_clear()
-    resources.cache_clear()
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_process")
 
 
 def posthouse(*arguments: str, given: str | None = None) -> Any:

@@ -2,9 +2,7 @@
 
 import getpass
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +10,8 @@ from typer.testing import CliRunner
 
 from cli import campaign
 from core.campaigns import CampaignState
-from gateways.settings import settings
 from store.session import Database
 from tasks import accounts
-from tasks.resources import resources
 from tests.builders import NEWSLETTER, a_scene, an_account
 
 
@@ -25,17 +21,9 @@ WITHOUT_ALT = replace(
 
 
 @pytest.fixture(autouse=True)
-def _environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+def _environment(own_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr(accounts, "refresh", lambda _resources: None)  # there is no SES to ask
-    settings.cache_clear()
-    resources.cache_clear()
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The commands, as a script uses them."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli import contacts, suppressions
-from gateways.settings import settings
 from store.session import Database
-from tasks.resources import resources
 from tests.builders import a_tenant
 
 
@@ -22,19 +19,9 @@ app.add_typer(suppressions.app, name="suppressions")
 
 
 @pytest.fixture(autouse=True)
-def _environment(
-    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
-    settings.cache_clear()
-    resources.cache_clear()
+def _environment(own_process: None, database: Database) -> None:
     with database.begin() as session:
         a_tenant(session, slug="acme")
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 def posthouse(*arguments: str | Path, exit_code: int = 0) -> Any:

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from core.suppression import Reason
-from gateways.settings import settings
 from store import accounts, tenants
 from store.session import Database
 from tasks.resources import resources
@@ -31,20 +30,10 @@ def simulated(bodies: Path) -> Iterator[Simulated]:
 
 
 @pytest.fixture(autouse=True)
-def _environment(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulated: Simulated
-) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+def _environment(own_process: None, monkeypatch: pytest.MonkeyPatch, simulated: Simulated) -> None:
     for name, value in simulated.environment.items():
         monkeypatch.setenv(name, value)
     simulated.reset()
-    settings.cache_clear()
-    resources.cache_clear()
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 @pytest.fixture

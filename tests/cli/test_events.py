@@ -14,9 +14,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from cli import events, hygiene
-from gateways.settings import settings
 from store.session import Database
-from tasks.resources import resources
 from tests.mailed import Mailed, a_delivery, an_event, state_of, suppressions_of
 
 
@@ -26,18 +24,11 @@ app.add_typer(hygiene.app, name="hygiene")
 
 
 @pytest.fixture(autouse=True)
-def _environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+def _environment(own_process: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL_SQS", raising=False)
-    settings.cache_clear()
-    resources.cache_clear()
     with mock_aws():
         yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,16 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from gateways.settings import settings
 from store.session import Database
-from tasks.resources import resources
 from tests.builders import Scene, a_contact
 from tests.tasks.test_hygiene_approval import at_a_dead_domain, audit, retired
 
 
 @pytest.fixture(autouse=True)
-def _environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path))
+def _environment(own_process: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTHOUSE_DNS_LOOKUPS", "false")
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
     monkeypatch.chdir(tmp_path)
-    settings.cache_clear()
-    resources.cache_clear()
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 @pytest.fixture

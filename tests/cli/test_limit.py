@@ -1,8 +1,6 @@
 """`posthouse limit` and a tenant's weight, as a script uses them."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,25 +8,15 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from cli import limit, tenant
-from gateways.settings import settings
 from store import tenants
 from store.session import Database
-from tasks.resources import resources
 from tests.builders import a_tenant
 
 
 @pytest.fixture(autouse=True)
-def _environment(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database.url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
-    settings.cache_clear()
-    resources.cache_clear()
+def _environment(own_process: None, database: Database) -> None:
     with database.begin() as session:
         a_tenant(session, slug="acme")
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 def posthouse(app: Typer, *arguments: str, exit_code: int = 0) -> Any:

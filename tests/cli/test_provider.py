@@ -2,32 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from gateways.settings import settings
 from store.session import Database
-from tasks.resources import resources
 from tests.builders import Scene, a_contact, a_scene
 from tests.zones import name_server
 
 
 @pytest.fixture(autouse=True)
-def _environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _environment(own_process: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with name_server({"agency.net": {"MX": ["10 aspmx.l.google.com."]}}) as zones:
-        monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-        monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path))
         monkeypatch.setenv("POSTHOUSE_DNS_SERVERS", json.dumps([f"127.0.0.1:{zones.port}"]))
-        settings.cache_clear()
-        resources.cache_clear()
         yield
-        resources().database.dispose()
-        settings.cache_clear()
-        resources.cache_clear()
 
 
 @pytest.fixture

@@ -11,9 +11,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from gateways.queues import ensure_event_pipeline
-from gateways.settings import settings
 from store.session import Database, run
-from tasks.resources import resources
 from tests.mailed import Mailed, a_delivery, an_event
 from tests.simulated import Simulated, a_simulator
 
@@ -25,21 +23,12 @@ def simulator() -> Iterator[Simulated]:
 
 
 @pytest.fixture(autouse=True)
-def _environment(
-    database_url: str, tmp_path: Path, simulator: Simulated, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path))
+def _environment(own_process: None, simulator: Simulated, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("AWS_ENDPOINT_URL_SQS", raising=False)
     for name, value in simulator.environment.items():
         monkeypatch.setenv(name, value)
-    settings.cache_clear()
-    resources.cache_clear()
     with mock_aws():
         yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 @pytest.fixture

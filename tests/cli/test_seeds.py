@@ -10,9 +10,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from core.campaigns import CampaignState
-from gateways.settings import settings
 from store.session import Database
-from tasks.resources import resources
 from tests.builders import Scene, a_scene, write_template
 from tests.simulated import Simulated, a_simulator
 
@@ -25,21 +23,13 @@ def simulated() -> Iterator[Simulated]:
 
 @pytest.fixture(autouse=True)
 def _environment(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulated: Simulated
-) -> Iterator[None]:
+    own_process: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulated: Simulated
+) -> None:
     write_template(tmp_path / "templates")
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("POSTHOUSE_TEMPLATES_DIR", str(tmp_path / "templates"))
     for name, value in simulated.environment.items():
         monkeypatch.setenv(name, value)
     simulated.reset()
-    settings.cache_clear()
-    resources.cache_clear()
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`posthouse template audit` and `history`, as an operator uses them."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +9,15 @@ from typer.testing import CliRunner
 
 from cli import template
 from gateways.render_process import RemoteTemplate
-from gateways.settings import settings
 from store import auditing, tenants
 from store.session import Database
-from tasks.resources import resources
 from tests.builders import NEWSLETTER, Scene, a_scene, write_template
 
 
 @pytest.fixture(autouse=True)
-def _environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _environment(own_process: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_template(tmp_path / "templates")
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("POSTHOUSE_TEMPLATES_DIR", str(tmp_path / "templates"))
-    settings.cache_clear()
-    resources.cache_clear()
-    yield
-    resources().renderer.close()
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 @pytest.fixture

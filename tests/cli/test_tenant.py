@@ -1,32 +1,20 @@
 """`posthouse tenant`, as a script uses it."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from cli import tenant
-from gateways.settings import settings
 from store import accounts, tenants
 from store.session import Database
-from tasks.resources import resources
 from tests.builders import an_account
 
 
 @pytest.fixture(autouse=True)
-def _environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("POSTHOUSE_DATABASE_URL", database_url)
-    monkeypatch.setenv("POSTHOUSE_STATE_DIR", str(tmp_path / "state"))
+def _environment(own_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    settings.cache_clear()
-    resources.cache_clear()
-    yield
-    resources().database.dispose()
-    settings.cache_clear()
-    resources.cache_clear()
 
 
 def posthouse_tenant(*arguments: str, exit_code: int = 0) -> Any:
