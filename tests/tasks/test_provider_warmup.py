@@ -169,6 +169,7 @@ def test_an_hour_takes_its_part_and_the_run_says_when_it_goes_on(stage: Stage, m
         assert "this hour's part" in campaigns.in_words(status, tally, outlook)
 
 
+@pytest.mark.usefixtures("no_patience")
 def test_tokens_of_messages_that_were_not_sent_come_back_to_their_provider(stage: Stage) -> None:
     def throttled(message: Message, _number: int) -> str:
         if message.recipient.endswith("@gmail.com"):
